@@ -1,0 +1,18 @@
+export * from './adapter/index.ts';
+export { CommandError } from './command/command-error.ts';
+export type * from './command/detached.ts';
+export * from './command/types.ts';
+export * from './errors/index.ts';
+export * from './images/index.ts';
+export * from './lifecycle/index.ts';
+export * from './naming/index.ts';
+export * from './policy/index.ts';
+export * from './registry/index.ts';
+export * from './sandbox/command-report.ts';
+export type * from './sandbox/sandboxes.ts';
+export { createSandboxes } from './sandbox/sandboxes-manager.ts';
+export * from './sandbox/types.ts';
+export * from './tools/index.ts';
+export type * from './transfer/files.ts';
+export * from './units/index.ts';
+export * from './workspace/index.ts';

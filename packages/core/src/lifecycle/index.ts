@@ -1,0 +1,3 @@
+export * from './build-spec.ts';
+export * from './guest-layout.ts';
+export * from './select-for-cleanup.ts';

@@ -1,0 +1,7 @@
+export * from './boot-clock.ts';
+export * from './instance.ts';
+export * from './labels.ts';
+export * from './names.ts';
+export * from './project-labels.ts';
+export * from './read-instance.ts';
+export * from './state-directory.ts';

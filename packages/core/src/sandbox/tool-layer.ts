@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import { stripVTControlCharacters } from 'node:util';
+import type { ImageInfo, ImageProgress, ImageStore } from '../adapter/images.ts';
+import { throwIfAborted, untilAborted } from '../errors/aborts.ts';
+import { SandboxError } from '../errors/sandbox-error.ts';
+import { LABEL } from '../naming/labels.ts';
+import {
+  PACKAGE_MANAGER_PATHS,
+  PACKAGE_MANAGERS,
+  type PackageManager,
+  packageManagerOf,
+  toolLayerName,
+  toolsDockerfile,
+} from '../tools/index.ts';
+import { TarWriter } from '../transfer/tar-writer.ts';
+import { createEphemeral } from './ephemeral.ts';
+import type { Services } from './services.ts';
+import type { ToolsRequest } from './tools.ts';
+import { inTurn } from './turns.ts';
+
+/** How long whoever gave a build up waits for what it left to be removed. */
+const REMOVAL_MS = 10_000;
+/** What fetching and unpacking some hundred megabytes may take. */
+const BUILD_MS = 1_200_000;
+/** How apt, apk and dnf begin a line that says what is wrong, some builders with a step and a time before it. */
+const COMPLAINT = /^(#\d+ [\d.]+ )?(E|ERROR|Error):\s*/;
+const LINE_LENGTH = 200;
+
+export interface LayerRequest extends ToolsRequest {
+  readonly image: string;
+}
+
+type Layer = ImageInfo & { readonly name: string };
+
+/**
+ * The image with the tools on top of another one, built where it is not there yet. Those who need the same one at once in one program wait for one build; two programs may both build it, and the
+ * later one's gets the name. Throws why there is none; nothing remembers that, so the next sandbox tries again.
+ */
+export async function ensureToolLayer(services: Services, request: LayerRequest): Promise<Layer> {
+  const { adapter, image, tools, signal } = request;
+  const { images } = adapter;
+  if (images === undefined) throw refused(request, `${adapter.runtime} has no images`);
+  const base = await images.inspect(image, { signal });
+  const name = toolLayerName(base.id, tools.names);
+  const known = await existing(images, name, signal);
+  if (known !== undefined) return { ...known, name };
+  const turn = inTurn(services, `${adapter.runtime} ${name}`, async () => {
+    throwIfAborted(signal, { operation: 'tools', runtime: adapter.runtime });
+    return (await existing(images, name, signal)) ?? (await build(services, images, { ...request, name }));
+  });
+  return { ...(await untilAborted(turn, signal, { operation: 'tools', runtime: adapter.runtime })), name };
+}
+
+async function existing(
+  images: ImageStore,
+  name: string,
+  signal: AbortSignal,
+): Promise<ImageInfo | undefined> {
+  try {
+    return await images.inspect(name, { signal });
+  } catch (error) {
+    if (SandboxError.is(error) && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+async function build(
+  services: Services,
+  images: ImageStore,
+  request: LayerRequest & { readonly name: string },
+): Promise<ImageInfo> {
+  const { image, name, tools, options, signal } = request;
+  await checkCanBuild(services, request);
+  checkMayBuild(request);
+  const manager = await managerOf(services, request);
+  const { scope } = services.options;
+  const { onProgress } = options;
+  onProgress?.({ message: `installing development tools on ${image}, once for all its sandboxes` });
+  const lines = new BuildLines();
+  const deadline = AbortSignal.timeout(BUILD_MS);
+  const labels = {
+    [LABEL.managed]: 'true',
+    [LABEL.tools]: tools.names.join(' '),
+    [LABEL.build]: randomBytes(8).toString('hex'),
+    ...(scope !== undefined && { [LABEL.scope]: scope }),
+  };
+  try {
+    const dockerfile = toolsDockerfile({ manager, base: image, tools: tools.names, labels });
+    return await images.build(
+      { tag: name, context: contextOf(dockerfile), labels },
+      {
+        signal: AbortSignal.any([signal, deadline]),
+        onProgress: (progress) => onProgress?.(lines.take(progress)),
+      },
+    );
+  } catch (error) {
+    await removeUnfinished(images, labels);
+    if (!SandboxError.is(error)) throw error;
+    if (deadline.aborted)
+      throw refused(request, `installing them took more than ${BUILD_MS / 60_000} minutes`);
+    throw refused(
+      request,
+      `they could not be installed on ${image}: ${lines.reason || lastLine(error.message)}`,
+    );
+  }
+}
+
+/** Some engines say the whole command before what became of it. */
+function lastLine(message: string): string {
+  return message.trimEnd().split('\n').at(-1) ?? message;
+}
+
+/** What a build prints, in pieces that may be less than a line. */
+class BuildLines {
+  #step: Pick<ImageProgress, 'current' | 'total'> = {};
+  #complaint: string | undefined;
+
+  /** With the step that it belongs to. */
+  take(progress: ImageProgress): ImageProgress {
+    const { message, current, total } = progress;
+    if (current !== undefined && total !== undefined) this.#step = { current, total };
+    for (const line of stripVTControlCharacters(message).split('\n')) this.#look(line);
+    return { ...this.#step, ...progress, detail: true };
+  }
+
+  /** What a package manager said first against it, which tells more than its exit code. */
+  get reason(): string | undefined {
+    return this.#complaint;
+  }
+
+  #look(line: string): void {
+    const isNext = this.#complaint === '';
+    if (!isNext && (this.#complaint !== undefined || !COMPLAINT.test(line))) return;
+    this.#complaint = line.replace(COMPLAINT, '').trim().slice(0, LINE_LENGTH);
+  }
+}
+
+async function checkCanBuild(services: Services, request: LayerRequest): Promise<void> {
+  const { capabilities } = await services.probes.probe(request.adapter, request.signal);
+  const { support, how } = capabilities.facets.build;
+  if (support === 'unsupported')
+    throw refused(request, `${request.adapter.runtime} builds no images: ${how}`);
+}
+
+/** What an engine keeps of the steps that were done. `prune` finds what is left even so. */
+async function removeUnfinished(
+  images: ImageStore,
+  { [LABEL.build]: build = '' }: Readonly<Record<string, string>>,
+): Promise<void> {
+  const signal = AbortSignal.timeout(REMOVAL_MS);
+  const left = await images.list({ [LABEL.build]: build }, { signal }).catch(() => []);
+  for (const { id } of left) await images.remove(id, { signal }).catch(() => {});
+}
+
+/** A build runs what is in the image as root, with a network. */
+function checkMayBuild(request: LayerRequest): void {
+  const { sources, ceiling, trust } = request.resolved;
+  if (sources.image !== 'request') return;
+  if (ceiling.allowRoot !== false && ceiling.allowNetwork !== false) return;
+  throw refused(
+    request,
+    `installing them on an image that was asked for takes root and a network, and trust ${trust} may not have both`,
+  );
+}
+
+/** Looks into the image as a guest of it: nothing in it is run, and it is nobody else's. */
+async function managerOf(services: Services, request: LayerRequest): Promise<PackageManager> {
+  const { adapter, image, signal, options } = request;
+  const { user, cron, trust } = options;
+  const { bestEffort } = request.resolved.policy;
+  const box = await createEphemeral(services, {
+    options: { runtime: adapter.runtime, image, pull: 'never', signal, user, cron, trust },
+    policy: { bestEffort },
+    start: true,
+  });
+  try {
+    const paths = Object.values(PACKAGE_MANAGER_PATHS);
+    const there = await Promise.all(paths.map((path) => box.files.exists(path, { signal })));
+    const manager = packageManagerOf(paths.filter((_, index) => there[index]));
+    if (manager !== undefined) return manager;
+  } finally {
+    await box.remove();
+  }
+  throw refused(request, `${image} has none of the package managers ${PACKAGE_MANAGERS.join(', ')}`);
+}
+
+/** A build's context with nothing in it but what is to be done. */
+function contextOf(dockerfile: string): Uint8Array {
+  const content = Buffer.from(dockerfile);
+  const tar = new TarWriter();
+  tar.header({ path: 'Dockerfile', type: 'File', mode: 0o644, size: content.length, mtime: new Date(0) });
+  tar.content(content);
+  tar.pad(content.length);
+  tar.end();
+  return tar.take();
+}
+
+function refused({ adapter }: LayerRequest, why: string): SandboxError {
+  return new SandboxError('FAILED_PRECONDITION', why, { operation: 'tools', runtime: adapter.runtime });
+}

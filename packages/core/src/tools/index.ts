@@ -1,0 +1,2 @@
+export * from './tool-layer.ts';
+export * from './tools.ts';

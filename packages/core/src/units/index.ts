@@ -1,0 +1,3 @@
+export * from './bytes.ts';
+export * from './cpus.ts';
+export * from './duration.ts';

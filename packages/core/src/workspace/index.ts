@@ -1,0 +1,2 @@
+export * from './check-workspace.ts';
+export * from './protected-paths.ts';

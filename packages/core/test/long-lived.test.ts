@@ -1,0 +1,404 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  createMemoryRegistry,
+  createSandboxes,
+  type OpenOptions,
+  type RuntimeAdapter,
+  SandboxError,
+  type Sandboxes,
+  type SandboxesOptions,
+} from '../src/index.ts';
+import { createPlainAdapter } from './support/plain-adapter.ts';
+import { isAlive, until } from './support/processes.ts';
+
+let base: string;
+let workspace: string;
+const opened: Sandboxes[] = [];
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'long-lived-'));
+  workspace = mkdtempSync(join(tmpdir(), 'workspace-'));
+});
+afterEach(async () => {
+  const left = createPlainAdapter({ directory: base });
+  for (const { name } of await left.list({})) await left.remove(name, { volumes: true });
+  await Promise.all(opened.splice(0).map((sandboxes) => sandboxes.close()));
+  rmSync(base, { recursive: true, force: true });
+  rmSync(workspace, { recursive: true, force: true });
+});
+
+/** The plain adapter mounts nothing, so nothing is asked to be mounted. */
+function options(more: Partial<OpenOptions> = {}): OpenOptions {
+  return { workspace, ...more, policy: { workspaceAccess: 'none', ...more.policy } };
+}
+
+function setUp(
+  overrides: (adapter: RuntimeAdapter) => Partial<RuntimeAdapter> = () => ({}),
+  more: Partial<SandboxesOptions> = {},
+) {
+  const plain = createPlainAdapter({ directory: base });
+  const adapter = { ...plain, ...overrides(plain) };
+  const registry = createMemoryRegistry();
+  const sandboxes = createSandboxes({ adapter, registry, ...more });
+  opened.push(sandboxes);
+  return { adapter, registry, sandboxes };
+}
+
+/** A runtime that is installed and does not answer, or is not there. */
+function unwell(status: 'unhealthy' | 'undetected'): RuntimeAdapter {
+  const plain = createPlainAdapter({ directory: base });
+  const probe = { status, message: 'the engine hangs', remedy: 'start it again' };
+  return { ...plain, probe: async () => ({ ...probe, capabilities: plain.capabilities }) };
+}
+
+describe('open', () => {
+  it('makes one, finds it again, and keeps it when the handle is closed', async () => {
+    const { sandboxes, registry } = setUp();
+    let name: string;
+    {
+      await using box = await sandboxes.open(options());
+      name = box.name;
+      expect(box.lifecycle).toBe('long-lived');
+      expect((await box.exec(['sh', '-c', 'echo kept > "$HOME/file"'])).exitCode).toBe(0);
+    }
+    const other = setUp().sandboxes;
+    await using again = await other.open(options());
+    expect(again.name).toBe(name);
+    expect((await again.exec(['sh', '-c', 'cat "$HOME/file"'])).stdout).toBe('kept\n');
+    expect((await registry.get(name))?.lifecycle).toBe('long-lived');
+    expect(await other.list()).toHaveLength(1);
+  });
+
+  it('gives twenty who ask at the same moment one sandbox', async () => {
+    // Each program has a manager and a registry of its own, as separate processes do.
+    const programs = Array.from({ length: 20 }, () => setUp().sandboxes);
+    const boxes = await Promise.all(programs.map((sandboxes) => sandboxes.open(options())));
+    expect(new Set(boxes.map(({ name }) => name)).size).toBe(1);
+    const outputs = await Promise.all(boxes.map((box, index) => box.exec(['echo', String(index)])));
+    expect(outputs.map(({ stdout }) => stdout)).toEqual(boxes.map((_, index) => `${index}\n`));
+    expect(await programs[0]?.list()).toHaveLength(1);
+  });
+
+  it('gives twenty of one program one sandbox too', async () => {
+    const { sandboxes } = setUp();
+    const boxes = await Promise.all(Array.from({ length: 20 }, () => sandboxes.open(options())));
+    expect(new Set(boxes.map(({ name }) => name)).size).toBe(1);
+    await boxes[0]?.close();
+    expect((await boxes[1]?.exec(['true']))?.exitCode).toBe(0);
+  });
+
+  it('starts one that was stopped, by us or behind our back', async () => {
+    const { sandboxes, adapter } = setUp();
+    const box = await sandboxes.open(options());
+    await box.stop();
+    expect((await box.inspect()).state).toBe('stopped');
+    await expect(box.exec(['true'])).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await box.start();
+    expect((await box.exec(['true'])).exitCode).toBe(0);
+    await box.kill();
+    const again = await sandboxes.open(options());
+    expect((await again.exec(['true'])).exitCode).toBe(0);
+    // As when the engine was started again.
+    await adapter.stop(box.name);
+    await until(async () => (await again.exec(['true']).catch(() => null))?.exitCode === 0, 'it runs again');
+    expect((await again.inspect()).state).toBe('running');
+  });
+
+  it('opens another session when one was lost', async () => {
+    const { sandboxes } = setUp();
+    const box = await sandboxes.open(options());
+    const other = await sandboxes.open(options());
+    const elsewhere = await other.spawn(['sleep', '100']);
+    const command = await box.spawn(['sleep', '100']);
+    const pid = (await command.pid) as number;
+    process.kill(await agentOf(pid), 'SIGKILL');
+    expect(await command.wait()).toMatchObject({ ending: 'lost', exitCode: null });
+    expect((await box.exec(['echo', 'hi'])).stdout).toBe('hi\n');
+    expect(isAlive((await elsewhere.pid) as number)).toBe(true);
+    await elsewhere.kill();
+    // Nobody is left who could have ended it: that is what `lost` means.
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+
+  it('opens one session for many commands at once', async () => {
+    let execs = 0;
+    const { sandboxes } = setUp((adapter) => ({
+      exec: (...call) => {
+        execs += 1;
+        return adapter.exec(...call);
+      },
+    }));
+    const box = await sandboxes.open(options());
+    expect(execs).toBe(1);
+    await box.stop();
+    await box.start();
+    await Promise.all(Array.from({ length: 20 }, () => box.exec(['true'])));
+    expect(execs).toBe(2);
+  });
+
+  it('leaves an opening to others when one gives up', async () => {
+    const gate = Promise.withResolvers<void>();
+    let slow = false;
+    const { sandboxes } = setUp((adapter) => ({
+      async exec(...call) {
+        if (slow) await gate.promise;
+        return adapter.exec(...call);
+      },
+    }));
+    const box = await sandboxes.open(options());
+    await box.stop();
+    await box.start();
+    slow = true;
+    const controller = new AbortController();
+    const given = box.exec(['true'], { signal: controller.signal });
+    const patient = box.exec(['echo', 'hi']);
+    controller.abort();
+    await expect(given).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    gate.resolve();
+    expect((await patient).stdout).toBe('hi\n');
+  });
+});
+
+describe('a sandbox that is there', () => {
+  it('is refused to a stricter request, and kept for a looser one with a warning', async () => {
+    const { sandboxes } = setUp();
+    await sandboxes.open(options({ policy: { openFiles: 1000 } }));
+    await expect(sandboxes.open(options({ policy: { openFiles: 500 } }))).rejects.toMatchObject({
+      ...{ code: 'FAILED_PRECONDITION', hint: expect.stringContaining('--recreate') },
+    });
+    const looser = await sandboxes.open(options({ policy: { openFiles: 2000 } }));
+    expect(looser.warnings).toContainEqual(expect.stringContaining('openFiles 1000 instead of 2000'));
+    expect((await looser.exec(['sh', '-c', 'ulimit -n'])).stdout).toBe('1000\n');
+  });
+
+  it('is made again when told to, with its home', async () => {
+    const { sandboxes } = setUp();
+    const before = await sandboxes.open(options({ policy: { openFiles: 1000 } }));
+    await before.exec(['sh', '-c', 'echo kept > "$HOME/file"']);
+    const after = await sandboxes.open(options({ recreate: true, policy: { openFiles: 500 } }));
+    expect((await after.exec(['sh', '-c', 'ulimit -n; cat "$HOME/file"'])).stdout).toBe('500\nkept\n');
+  });
+
+  it('is made again where it is, and not at all where that cannot be', async () => {
+    const first = createPlainAdapter({ runtime: 'first', directory: join(base, 'first') });
+    const second = createPlainAdapter({ directory: base });
+    const both = createSandboxes({ adapters: [first, second] });
+    opened.push(both);
+    const before = await both.open(options({ runtime: 'reference' }));
+    await before.exec(['sh', '-c', 'echo kept > "$HOME/file"']);
+    const again = await both.open(options({ recreate: true }));
+    expect(again.runtime).toBe('reference');
+    expect((await again.exec(['cat', 'file'])).stdout).toBe('kept\n');
+    const refused = both.open(options({ recreate: true, policy: { memoryBytes: 2 ** 28 } }));
+    await expect(refused).rejects.toMatchObject({ code: 'UNSUPPORTED', runtime: 'reference' });
+    expect((await again.exec(['echo', 'as before'])).stdout).toBe('as before\n');
+    expect(await first.list({})).toEqual([]);
+  });
+
+  it("is refused when it is another user's, or at another runtime", async () => {
+    const { sandboxes } = setUp();
+    await sandboxes.open(options({ user: 'alice' }));
+    for (const user of ['bob', undefined]) {
+      await expect(sandboxes.open(options({ user }))).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    }
+    expect((await sandboxes.open(options({ user: 'alice' }))).name).toMatch(/^sandbox-workspace-/);
+    const second = createPlainAdapter({ runtime: 'second', directory: join(base, 'second') });
+    const both = createSandboxes({ adapters: [second, createPlainAdapter({ directory: base })] });
+    opened.push(both);
+    expect((await both.open(options({ user: 'alice' }))).runtime).toBe('reference');
+    await expect(both.open(options({ user: 'alice', runtime: 'second' }))).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
+  });
+
+  it('is not made a second time elsewhere while its runtime is down, unless the caller insists', async () => {
+    const registry = createMemoryRegistry();
+    const up = createPlainAdapter({ directory: base });
+    const down = {
+      ...up,
+      inspect: async () => {
+        throw new SandboxError('UNAVAILABLE', 'the engine is down');
+      },
+    };
+    const second = createPlainAdapter({ runtime: 'second', directory: join(base, 'second') });
+    const first = createSandboxes({ adapter: up, registry });
+    const both = createSandboxes({ adapters: [down, second], registry });
+    opened.push(first, both);
+    await first.open(options());
+    await expect(both.open(options())).rejects.toMatchObject({
+      ...{ code: 'UNAVAILABLE', runtime: 'reference', hint: expect.stringContaining('--runtime') },
+    });
+    expect(await second.list({})).toEqual([]);
+  });
+
+  it('is made with a warning where a runtime that may have it cannot be asked', async () => {
+    const second = createPlainAdapter({ runtime: 'second', directory: base });
+    const both = createSandboxes({ adapters: [unwell('unhealthy'), second] });
+    opened.push(both);
+    const box = await both.open(options());
+    expect(box.runtime).toBe('second');
+    expect(box.warnings).toContainEqual(expect.stringMatching(/^reference could not be asked .* hangs$/));
+    const missing = createSandboxes({ adapters: [unwell('undetected'), second] });
+    opened.push(missing);
+    await box.remove();
+    const other = await missing.open(options());
+    expect(other.warnings).not.toContainEqual(expect.stringContaining('could not be asked'));
+    await other.remove();
+  });
+
+  it('is perhaps there while one of several runtimes cannot be asked', async () => {
+    const second = createPlainAdapter({ runtime: 'second', directory: base });
+    const [both, missing] = (['unhealthy', 'undetected'] as const).map((status) =>
+      createSandboxes({ adapters: [unwell(status), second] }),
+    ) as [Sandboxes, Sandboxes];
+    opened.push(both, missing);
+    const { name } = await both.open(options());
+    expect((await both.get(name)).runtime).toBe('second');
+    await expect(both.get('sandbox-other')).rejects.toMatchObject({
+      ...{ code: 'UNAVAILABLE', runtime: 'reference', sandbox: 'sandbox-other', hint: 'start it again' },
+      message: expect.stringContaining('the engine hangs'),
+    });
+    await expect(missing.get('sandbox-other')).rejects.toMatchObject({
+      ...{ code: 'NOT_FOUND', hint: expect.stringMatching(/Not asked, .*: reference\.$/) },
+    });
+    await expect(both.list()).rejects.toMatchObject({ code: 'UNAVAILABLE', runtime: 'reference' });
+    const unavailable: (string | undefined)[] = [];
+    const list = await both.list({ onUnavailable: ({ runtime }) => unavailable.push(runtime) });
+    expect([list.map((details) => details.name), unavailable]).toEqual([[name], ['reference']]);
+    expect(await missing.list()).toHaveLength(1);
+    await (await both.get(name)).remove();
+  });
+
+  it('runs commands with the environment of each request', async () => {
+    const { sandboxes } = setUp();
+    await sandboxes.open(options({ policy: { env: { A: '1' } } }));
+    const again = await sandboxes.open(options({ policy: { env: { B: '2' } }, workdir: '/usr' }));
+    expect((await again.exec(['sh', '-c', 'echo $A$B; pwd'])).stdout).toBe('12\n/usr\n');
+  });
+
+  it('is waited for while a program that lives is making it, and taken over from a dead one', async () => {
+    const gate = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const slow = setUp((adapter) => ({
+      start: (async (...call: Parameters<RuntimeAdapter['start']>) => {
+        started.resolve();
+        await gate.promise;
+        return adapter.start(...(call as [string]));
+      }) as RuntimeAdapter['start'],
+    }));
+    const first = slow.sandboxes.open(options());
+    await started.promise;
+    let other = false;
+    const child = openElsewhere();
+    child.once('exit', () => {
+      other = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(other).toBe(false);
+    gate.resolve();
+    await first;
+    await until(() => other, 'the other program has it', 30_000);
+    expect(child.exitCode).toBe(0);
+  });
+
+  it('removes what it made when it cannot be started, and keeps a home that is older', async () => {
+    const { sandboxes, adapter, registry } = setUp();
+    const box = await sandboxes.open(options());
+    await box.exec(['sh', '-c', 'echo kept > "$HOME/file"']);
+    const broken = setUp((plain) => ({
+      start: async () => {
+        throw new SandboxError('UNKNOWN', 'it broke');
+      },
+      remove: plain.remove,
+    }));
+    await expect(broken.sandboxes.open(options({ recreate: true }))).rejects.toMatchObject({
+      message: 'it broke',
+    });
+    expect(await adapter.list({})).toEqual([]);
+    expect(await broken.registry.list()).toEqual([]);
+    expect(await registry.list()).toHaveLength(1);
+    const again = await sandboxes.open(options());
+    expect((await again.exec(['sh', '-c', 'cat "$HOME/file"'])).stdout).toBe('kept\n');
+  });
+});
+
+describe('a runtime that cannot keep a sandbox', () => {
+  const unable = (adapter: RuntimeAdapter): Partial<RuntimeAdapter> => ({
+    async probe(call) {
+      const result = await adapter.probe(call);
+      const { capabilities } = result;
+      const facets = { ...capabilities.facets, 'long-lived': { support: 'unsupported' as const, how: 'no' } };
+      return { ...result, capabilities: { ...capabilities, facets } };
+    },
+  });
+
+  it('gives an ephemeral one with a warning, unless asked for', async () => {
+    const { sandboxes, adapter } = setUp(unable);
+    {
+      await using box = await sandboxes.open(options());
+      expect(box.lifecycle).toBe('ephemeral');
+      expect(box.warnings).toContainEqual(expect.stringContaining('cannot keep'));
+    }
+    expect(await adapter.list({})).toEqual([]);
+    await expect(sandboxes.open(options({ lifecycle: 'long-lived' }))).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    });
+  });
+});
+
+describe('the workspaces that have a sandbox', () => {
+  it('are those that are recorded, also where the runtime is down, and else those that runtimes have', async () => {
+    const { sandboxes, registry } = setUp();
+    expect(await sandboxes.workspaces()).toEqual([]);
+    await sandboxes.open(options());
+    await sandboxes.create({ policy: { workspaceAccess: 'none' }, start: false });
+    expect(await sandboxes.workspaces()).toEqual([realpathSync(workspace)]);
+    expect(await setUp().sandboxes.workspaces()).toEqual([realpathSync(workspace)]);
+    const down = createSandboxes({ adapter: unwell('unhealthy'), registry });
+    opened.push(down);
+    expect(await down.workspaces()).toEqual([realpathSync(workspace)]);
+  });
+});
+
+describe('the workspace', () => {
+  it('must be there, and be fit for one', async () => {
+    const { sandboxes } = setUp();
+    await expect(sandboxes.open(options({ workspace: join(base, 'none') }))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    await expect(sandboxes.open(options({ workspace: 'relative' }))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await expect(sandboxes.open(options({ workspace: '/' }))).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
+  });
+
+  it('must be the one that the guest has', async () => {
+    chownSync(workspace, process.getuid?.() || 1000, process.getgid?.() || 1000);
+    const { sandboxes, adapter, registry } = setUp();
+    await expect(sandboxes.open({ workspace })).rejects.toMatchObject({ operation: 'start' });
+    expect(await adapter.list({})).toEqual([]);
+    expect(await registry.list()).toEqual([]);
+  });
+});
+
+/** Opens the same workspace in a program of its own, runs `true`, and exits with its exit code. */
+function openElsewhere(): ChildProcess {
+  return spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'support', 'open-elsewhere.ts'), base, workspace],
+    {
+      stdio: 'inherit',
+    },
+  );
+}
+
+async function agentOf(pid: number): Promise<number> {
+  const { readFileSync } = await import('node:fs');
+  const parent = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
+  return parent === process.pid ? pid : agentOf(parent);
+}
