@@ -1,0 +1,2 @@
+export { createReferenceAdapter } from './reference-adapter.ts';
+export type { ReferenceOptions } from './reference-options.ts';
