@@ -1,0 +1,8 @@
+export { createDockerAdapter } from './docker-adapter.ts';
+export { DOCKER_CAPABILITIES } from './docker-capabilities.ts';
+export {
+  type DockerAdapterOptions,
+  type DockerTimeouts,
+  type DockerTlsOptions,
+  dockerAdapterOptionsSchema,
+} from './docker-options.ts';

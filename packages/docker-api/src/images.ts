@@ -1,0 +1,206 @@
+import { Readable } from 'node:stream';
+import {
+  type CallOptions,
+  type ImageBuild,
+  type ImageInfo,
+  type ImageStore,
+  type OnImageProgress,
+  SandboxError,
+} from '@sandbox/core';
+import type { ApiRequest, EngineClient } from './client.ts';
+import { saysGone } from './errors.ts';
+import { exportImage } from './image-export.ts';
+import { buildProgress, type ProgressLine, PullProgress, progressLines } from './image-progress.ts';
+
+interface ImageAnswer {
+  Id: string;
+  RepoTags?: string[] | null;
+  Size?: number;
+  Created?: string | number;
+  Architecture?: string;
+  Config?: {
+    Env?: string[] | null;
+    WorkingDir?: string;
+    Cmd?: string[] | null;
+    Volumes?: Record<string, unknown> | null;
+    Labels?: Record<string, string> | null;
+  } | null;
+  /** Of a list. */
+  Labels?: Record<string, string> | null;
+}
+
+/** An engine that says nothing for so long while it pulls is taken as hung. */
+const PULL_SILENCE_MS = 120_000;
+
+export class EngineImages implements ImageStore {
+  readonly #client: EngineClient;
+
+  constructor(client: EngineClient) {
+    this.#client = client;
+  }
+
+  async inspect(image: string, options: CallOptions = {}): Promise<ImageInfo> {
+    return this.#inspect(image, { ...options, operation: 'images.inspect' });
+  }
+
+  async pull(
+    image: string,
+    options: CallOptions & { readonly onProgress?: OnImageProgress } = {},
+  ): Promise<ImageInfo> {
+    const call = { operation: 'images.pull', signal: options.signal };
+    const { name, tag } = parseReference(image);
+    const progress = new PullProgress();
+    await this.#follow(
+      { ...call, method: 'POST', path: '/images/create', query: { fromImage: name, tag } },
+      PULL_SILENCE_MS,
+      (line) => options.onProgress?.(progress.take(line)),
+    );
+    return this.#inspect(image, call);
+  }
+
+  async build(
+    build: ImageBuild,
+    options: CallOptions & { readonly onProgress?: OnImageProgress } = {},
+  ): Promise<ImageInfo> {
+    const call = { operation: 'images.build', signal: options.signal };
+    const { context } = build;
+    await this.#follow(
+      {
+        ...call,
+        method: 'POST',
+        path: '/build',
+        query: {
+          t: build.tag,
+          rm: 1,
+          forcerm: 1,
+          ...(build.dockerfile !== undefined && { dockerfile: build.dockerfile }),
+          ...(build.buildArgs && { buildargs: JSON.stringify(build.buildArgs) }),
+          ...(build.labels && { labels: JSON.stringify(build.labels) }),
+        },
+        file: context instanceof Uint8Array ? Buffer.from(context) : Readable.from(context),
+      },
+      // A step may work for as long as it likes without a word.
+      null,
+      (line) => {
+        const progress = buildProgress(line);
+        if (progress) options.onProgress?.(progress);
+      },
+    );
+    return this.#inspect(build.tag, call);
+  }
+
+  async remove(image: string, options: CallOptions = {}): Promise<void> {
+    try {
+      await this.#client.json({
+        ...options,
+        operation: 'images.remove',
+        method: 'DELETE',
+        path: `/images/${encodeURIComponent(image)}`,
+      });
+    } catch (error) {
+      if (!saysGone(error)) throw error;
+    }
+  }
+
+  async list(labels: Readonly<Record<string, string>> = {}, options: CallOptions = {}): Promise<ImageInfo[]> {
+    const wanted = Object.entries(labels);
+    // Podman finds nothing when it is asked for two.
+    const pairs = wanted.slice(0, 1).map(([key, value]) => `${key}=${value}`);
+    const answer = await this.#client.json<ImageAnswer[]>({
+      ...options,
+      operation: 'images.list',
+      method: 'GET',
+      path: '/images/json',
+      ...(pairs.length > 0 && { query: { filters: JSON.stringify({ label: pairs }) } }),
+    });
+    return answer
+      .map(imageInfo)
+      .filter((image) => wanted.every(([key, value]) => image.labels[key] === value));
+  }
+
+  export(image: string, { signal }: CallOptions = {}): AsyncIterable<Uint8Array> {
+    return exportImage(this.#client, image, signal);
+  }
+
+  async #inspect(
+    image: string,
+    call: { operation: string; signal?: AbortSignal | undefined },
+  ): Promise<ImageInfo> {
+    const path = `/images/${encodeURIComponent(image)}/json`;
+    return imageInfo(await this.#client.json<ImageAnswer>({ ...call, method: 'GET', path }));
+  }
+
+  /** Reads a stream of progress to its end. Engines answer 200 first and tell of failures in it. */
+  async #follow(
+    request: ApiRequest,
+    silenceMs: number | null,
+    onLine: (line: ProgressLine) => void,
+  ): Promise<void> {
+    const response = await this.#client.stream({ ...request, timeoutMs: silenceMs });
+    let timer: NodeJS.Timeout | undefined;
+    const watch = () => {
+      clearTimeout(timer);
+      if (silenceMs === null) return;
+      timer = setTimeout(() => response.destroy(this.#silence(request, silenceMs)), silenceMs);
+    };
+    try {
+      watch();
+      for await (const line of progressLines(response)) {
+        watch();
+        if (line.error !== undefined) throw engineError(line);
+        onLine(line);
+      }
+    } catch (error) {
+      throw this.#client.error(error, request);
+    } finally {
+      clearTimeout(timer);
+      response.destroy();
+    }
+  }
+
+  #silence({ operation }: ApiRequest, silenceMs: number): SandboxError {
+    const { runtime, title } = this.#client.dialect;
+    return new SandboxError('DEADLINE_EXCEEDED', `${title} said nothing for ${silenceMs} ms (${operation})`, {
+      operation,
+      runtime,
+    });
+  }
+}
+
+/** A failure in a stream as if it were the answer's own, so that it is mapped like one. */
+function engineError({ error, errorDetail }: ProgressLine): Error {
+  return Object.assign(new Error(errorDetail?.message ?? error), { statusCode: 500 });
+}
+
+/** Without a tag an engine would pull all there are. Pure. */
+export function parseReference(image: string): { name: string; tag: string } {
+  const digest = image.indexOf('@');
+  if (digest >= 0)
+    return { name: image.slice(0, digest).replace(/:[^/:]*$/, ''), tag: image.slice(digest + 1) };
+  const colon = image.lastIndexOf(':');
+  if (colon > image.lastIndexOf('/')) return { name: image.slice(0, colon), tag: image.slice(colon + 1) };
+  return { name: image, tag: 'latest' };
+}
+
+/** Pure. */
+export function imageInfo(answer: ImageAnswer): ImageInfo {
+  const { Config: config, Created: created } = answer;
+  const env = config?.Env?.map((pair): [string, string] => {
+    const cut = pair.indexOf('=');
+    return cut < 0 ? [pair, ''] : [pair.slice(0, cut), pair.slice(cut + 1)];
+  });
+  return {
+    id: answer.Id,
+    tags: (answer.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
+    sizeBytes: answer.Size ?? 0,
+    ...(created !== undefined && {
+      createdAt: new Date(typeof created === 'number' ? created * 1000 : created),
+    }),
+    labels: config?.Labels ?? answer.Labels ?? {},
+    ...(env && { env: Object.fromEntries(env) }),
+    ...(config?.WorkingDir && { workdir: config.WorkingDir }),
+    ...(config?.Cmd && { command: config.Cmd }),
+    ...(config?.Volumes && { volumes: Object.keys(config.Volumes) }),
+    ...(answer.Architecture && { architecture: answer.Architecture }),
+  };
+}
