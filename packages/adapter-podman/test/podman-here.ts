@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createPodmanAdapter, type PodmanAdapterOptions } from '@sandbox/adapter-podman';
+import { LABEL, type RuntimeAdapter, type SandboxSpec } from '@sandbox/core';
+import { agentArtifact, agentPath } from '@sandbox/guest';
+
+const named = (process.env.SANDBOX_RUNTIMES ?? '').split(/[\s,]+/).filter(Boolean);
+
+/** Whether these tests run: Podman is here, or SANDBOX_RUNTIMES names it, so that its absence is a failure. Named without it: they do not. */
+export async function podmanIsHere(): Promise<boolean> {
+  if (named.length > 0) return named.includes('podman');
+  const adapter = createPodmanAdapter();
+  try {
+    return (await adapter.probe()).status === 'healthy';
+  } finally {
+    await adapter.close();
+  }
+}
+
+/** The label of everything that these tests make. */
+export const scope = process.env.SANDBOX_SCOPE ?? `podman-${randomBytes(4).toString('hex')}`;
+
+export const IMAGE = 'debian:bookworm-slim';
+
+export function sandboxSpec(change: Partial<SandboxSpec> = {}): SandboxSpec {
+  const name = change.name ?? `sandbox-podman-${randomBytes(6).toString('hex')}`;
+  const lifecycle = change.lifecycle ?? 'ephemeral';
+  const agent = agentArtifact();
+  return {
+    name,
+    lifecycle,
+    root: { type: 'image', image: IMAGE, readOnly: lifecycle === 'ephemeral' },
+    argv: [agentPath(agent.digest), lifecycle === 'ephemeral' ? 'session' : 'init'],
+    env: { HOME: '/home/sandbox' },
+    workdir: '/',
+    user: { uid: 1000, gid: 1000, allowRoot: false },
+    mounts: [],
+    agent,
+    limits: {
+      memoryBytes: null,
+      cpus: null,
+      pids: null,
+      openFiles: null,
+      fileSizeBytes: null,
+      diskBytes: null,
+    },
+    network: 'none',
+    security: { capabilities: [], noNewPrivileges: true, seccomp: true },
+    ...change,
+    labels: { [LABEL.lifecycle]: lifecycle, [LABEL.scope]: scope, ...change.labels },
+  };
+}
+
+/** An adapter, and a way to remove all that was made through it. */
+export function podmanForTests(options?: PodmanAdapterOptions): {
+  adapter: RuntimeAdapter;
+  cleanUp(): Promise<void>;
+} {
+  const adapter = createPodmanAdapter(options);
+  return {
+    adapter,
+    async cleanUp() {
+      for (const { name } of await adapter.list({ [LABEL.scope]: scope })) {
+        await adapter.remove(name, { volumes: true });
+      }
+      for (const { name } of (await adapter.volumes?.list({ [LABEL.scope]: scope })) ?? []) {
+        await adapter.volumes?.remove(name);
+      }
+      await adapter.close();
+    },
+  };
+}
+
+/** Runs a process to its end, with nothing on its stdin. */
+export async function outputOf(
+  adapter: RuntimeAdapter,
+  name: string,
+  argv: readonly string[],
+  user?: { uid: number; gid: number },
+): Promise<{ stdout: string; stderr: string; exitCode: number | null }> {
+  const process = await adapter.exec(name, { argv, ...(user && { user }) });
+  process.stdin.end();
+  const [stdout, stderr] = await Promise.all([process.stdout.toArray(), process.stderr.toArray()]);
+  const { exitCode } = await process.wait();
+  return { stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString(), exitCode };
+}
+
+/** Processes of this machine with a text on their command line. */
+export function processesWith(text: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(text) ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
