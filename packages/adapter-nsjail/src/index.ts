@@ -1,0 +1,3 @@
+export { createNsjailAdapter } from './nsjail-adapter.ts';
+export { NSJAIL_CAPABILITIES } from './nsjail-capabilities.ts';
+export { type NsjailAdapterOptions, nsjailAdapterOptionsSchema } from './nsjail-options.ts';

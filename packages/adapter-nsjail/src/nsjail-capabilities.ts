@@ -1,0 +1,63 @@
+import type { Capabilities, Capability, Control, Facet } from '@sandbox/core';
+import type { HostFacts } from '@sandbox/daemonless';
+
+const enforced = (how: string): Capability => ({ support: 'enforced', how });
+const limited = (how: string): Capability => ({ support: 'limited', how });
+const unsupported = (how: string): Capability => ({ support: 'unsupported', how });
+
+const controls: Readonly<Record<Control, Capability>> = {
+  memory: enforced('cgroup memory controller, swap included'),
+  cpus: enforced('cgroup CPU quota'),
+  pids: enforced('cgroup pids controller'),
+  'open-files': enforced('rlimit nofile'),
+  'file-size': enforced('rlimit fsize, in whole MiB'),
+  disk: unsupported('nsjail has no quotas'),
+  'tmpfs-size': enforced('size of the tmpfs mount'),
+  'read-only-root': enforced('read-only mounts'),
+  'network-none': enforced('network namespace with a loopback device only'),
+  'network-full': unsupported('nsjail has no network of its own'),
+  'workspace-access': enforced('bind mount'),
+  user: enforced('user namespace with a range of ids of its own'),
+  capabilities: enforced('bounding set'),
+  'no-new-privileges': enforced('no_new_privs'),
+  seccomp: enforced('a list of denied system calls'),
+  namespaces: enforced('user, PID, network, UTS, IPC, mount and cgroup namespaces'),
+};
+
+const facets: Readonly<Record<Facet, Capability>> = {
+  'long-lived': enforced('a root file system that is kept'),
+  'shared-processes': unsupported('each session is a jail of its own: sessions share files, not processes'),
+  images: unsupported('the root file system is the host’s /usr or an unpacked directory'),
+  build: unsupported('there are no images'),
+  volumes: enforced('directories of the host'),
+  stats: enforced('cgroup counters'),
+  'exec-as-user': enforced('a jail with another user'),
+  detached: unsupported('a jail ends with the program that started it'),
+};
+
+/** The best that nsjail can do anywhere: as root. */
+export const NSJAIL_CAPABILITIES: Capabilities = { boundary: 'container', controls, facets };
+
+/** What it can do on the host that these facts are of. Pure. */
+export function nsjailCapabilities({ isRoot, cgroups }: HostFacts): Capabilities {
+  const cgroup = (name: 'memory' | 'pids' | 'cpu', how: string) =>
+    cgroups?.has(name)
+      ? enforced(`cgroup v${cgroups.version} ${how}`)
+      : unsupported(isRoot ? 'no cgroup can be made here' : 'no cgroup was delegated to this user');
+  const nproc = limited('rlimit nproc: counts each session by itself');
+  return {
+    boundary: 'container',
+    controls: {
+      ...controls,
+      memory: cgroup('memory', 'memory controller, swap included'),
+      cpus: cgroup('cpu', 'CPU quota'),
+      pids: cgroups?.has('pids') ? cgroup('pids', 'pids controller') : nproc,
+      user: isRoot ? controls.user : limited('user namespace with one id, which is the caller outside'),
+    },
+    facets: {
+      ...facets,
+      stats: cgroups ? facets.stats : unsupported('no cgroup counts'),
+      'exec-as-user': isRoot ? facets['exec-as-user'] : limited('every user is the caller outside'),
+    },
+  };
+}

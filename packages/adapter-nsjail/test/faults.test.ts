@@ -1,0 +1,9 @@
+import { faults } from './faults.ts';
+import { nsjailIsHere } from './nsjail-here.ts';
+import { paths } from './paths.ts';
+import { rights } from './rights.ts';
+
+const here = await nsjailIsHere();
+faults(here);
+paths(here);
+rights(here);

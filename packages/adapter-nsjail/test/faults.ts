@@ -1,0 +1,195 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { canRead, running, temporary, whoRuns } from './fixture.ts';
+import {
+  eventually,
+  execScript,
+  makeRoot,
+  outputOf,
+  processesWith,
+  runScript,
+  specOf,
+  untilLine,
+} from './jails.ts';
+import { scope } from './nsjail-here.ts';
+
+/** For whoever runs this process. */
+export function faults(here: boolean): void {
+  const { adapter, isRoot, who } = whoRuns();
+  describe.skipIf(!here)(`nsjail as ${who}, when things go wrong`, () => {
+    afterAll(async () => {
+      expect((await adapter.list({ 'dev.sandbox.scope': scope })).map(({ name }) => name)).toEqual([]);
+      await adapter.close();
+    });
+
+    test.runIf(isRoot || canRead(import.meta.filename))(
+      'the whole tree dies with our process, however that dies; what is kept is kept',
+      async () => {
+        const mark = `95${Math.floor(Math.random() * 1e9)}`;
+        const names = ['kept', 'gone'].map((word) => `sandbox-nsjail-test-${word}-${mark}`);
+        const child = spawn(
+          process.execPath,
+          [join(import.meta.dirname, 'killed-program.ts'), mark, ...names],
+          {
+            stdio: ['ignore', 'pipe', 'inherit'],
+            env: { ...process.env, SANDBOX_SCOPE: scope },
+          },
+        );
+        onTestFinished(() => adapter.remove(names[0] ?? ''));
+        await once(child.stdout, 'data');
+        await eventually('the strays are there', () => processesWith(`${mark}.`).length >= 4);
+        child.kill('SIGKILL');
+        await eventually('nothing runs any more', () => processesWith(mark).length === 0);
+        const left = await adapter.list({ 'dev.sandbox.scope': scope });
+        expect(left.map(({ name, state }) => [name, state])).toEqual([[names[0], 'running']]);
+        expect((await execScript(adapter, names[0] ?? '', 'cat kept.txt')).stdout).toBe('kept\n');
+      },
+    );
+
+    test('a failure of the jail is told from one of its program', async () => {
+      expect(await runScript(adapter, 'echo mine >&2; exit 255')).toEqual({
+        stdout: '',
+        stderr: 'mine\n',
+        exitCode: 255,
+      });
+      const spec = specOf(['/no/such/program']);
+      await adapter.create(spec);
+      const { stderr, exitCode } = await outputOf(await adapter.start(spec.name, { attach: true }));
+      expect([exitCode, stderr]).toEqual([127, expect.stringContaining('No such file')]);
+      await adapter.remove(spec.name);
+      const broken = specOf(['/bin/true'], { workdir: '/usr/no-such' });
+      await adapter.create(broken);
+      onTestFinished(() => adapter.remove(broken.name));
+      await expect(adapter.start(broken.name, { attach: true })).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+      });
+    });
+
+    test('a guest on the host’s root knows whose system that is, and nothing else of the host', async () => {
+      const { stdout } = await runScript(adapter, 'cat /etc/os-release; cat /etc/machine-id /etc/fstab');
+      expect(stdout).toBe(readFileSync('/usr/lib/os-release', 'utf8'));
+    });
+
+    test('a program cannot write to nsjail’s log', async () => {
+      const forged = '[I][x] pid=1 ([STANDALONE MODE]) exited with status: 0, (PIDs left: 0)';
+      const script = `for fd in 1 2 3 4 5; do echo "${forged}" >&$fd; done 2>/dev/null; ls /proc/self/fd | wc -l; exit 7`;
+      const { stdout, exitCode } = await runScript(adapter, script);
+      expect(exitCode).toBe(7);
+      expect(stdout.split('\n').filter((line) => line === forged)).toHaveLength(1);
+    });
+
+    test('two sandboxes are two users of the host, and neither is root', async () => {
+      const names = [await running(), await running()];
+      const jails = await Promise.all(
+        names.map(async (name) => {
+          const mark = `94${Math.floor(Math.random() * 1e9)}`;
+          const raw = await adapter.exec(name, {
+            argv: ['/bin/sh', '-c', `echo up; exec sleep ${mark}`],
+            user: { uid: 0, gid: 0 },
+          });
+          await untilLine(raw, 'up');
+          await eventually('it sleeps', () => processesWith(`sleep\0${mark}`).length === 1);
+          const status = readFileSync(`/proc/${processesWith(`sleep\0${mark}`)[0]}/status`, 'utf8');
+          raw.destroy();
+          return Number(/^Uid:\t(\d+)/m.exec(status)?.[1]);
+        }),
+      );
+      if (isRoot) {
+        for (const uid of jails) expect(uid).toBeGreaterThanOrEqual(100_000);
+        expect(jails[0]).not.toBe(jails[1]);
+      } else expect(jails).toEqual([process.getuid?.(), process.getuid?.()]);
+    });
+
+    test('an unpacked root file system, read-only and kept', async () => {
+      const path = makeRoot(temporary());
+      writeFileSync(join(path, 'data/given'), 'given\n');
+      const readOnly = { type: 'directory', path, readOnly: true } as const;
+      const refused =
+        '(: > /data/x) 2>/dev/null && echo wrote; (: > /x) 2>/dev/null && echo wrote; cat /data/given; id -u';
+      expect((await runScript(adapter, refused, { root: readOnly })).stdout).toBe('given\n1000\n');
+
+      const name = await running({ root: { type: 'directory', path, readOnly: false } });
+      await execScript(adapter, name, 'echo mine > /data/mine');
+      await adapter.stop(name);
+      await adapter.start(name);
+      expect((await execScript(adapter, name, 'cat /data/given /data/mine')).stdout).toBe('given\nmine\n');
+      expect(execFileSync('ls', [join(path, 'data')], { encoding: 'utf8' })).toBe('given\n');
+
+      const first = await adapter.exec(name, { argv: ['/bin/sh', '-c', 'echo up; exec cat'] });
+      await untilLine(first, 'up');
+      const second = execScript(adapter, name, 'echo seen > /data/seen; cat /data/mine');
+      if (isRoot) expect((await second).stdout).toBe('mine\n');
+      else await expect(second).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+      first.destroy();
+      await first.wait();
+      expect((await execScript(adapter, name, 'cat /data/mine')).stdout).toBe('mine\n');
+    });
+
+    test('after a boot a kept sandbox is stopped, and has its files', async () => {
+      const stateDirectory = temporary();
+      const own = createNsjailAdapter({ stateDirectory });
+      const spec = specOf(['/bin/sh'], { lifecycle: 'long-lived' });
+      await own.create(spec);
+      await own.start(spec.name);
+      await execScript(own, spec.name, 'echo kept > kept.txt');
+      const mark = join(stateDirectory, 'sandboxes', spec.name, 'state.json');
+      writeFileSync(mark, JSON.stringify({ state: 'running', bootId: 'an-earlier-one' }));
+      const later = createNsjailAdapter({ stateDirectory });
+      expect((await later.inspect(spec.name)).state).toBe('stopped');
+      await later.start(spec.name);
+      expect((await execScript(later, spec.name, 'cat kept.txt')).stdout).toBe('kept\n');
+      await later.remove(spec.name);
+    });
+
+    test('a session finds the agent that it was opened for, whichever the sandbox was made with', async () => {
+      const name = await running();
+      const { path } = specOf(['/bin/true']).agent;
+      const agent = { digest: 'another', path };
+      const raw = await adapter.exec(name, { argv: ['/.sandbox/another/agent', 'version'], agent });
+      expect(await outputOf(raw)).toMatchObject({ exitCode: 0, stderr: '' });
+    });
+
+    test('what a program left that was killed goes with the next look', async () => {
+      const stateDirectory = temporary();
+      const gone = `draft-${2 ** 22 + 1}-1-0123456789ab`;
+      mkdirSync(join(stateDirectory, gone));
+      const cgroups = isRoot ? globSync('/sys/fs/cgroup/*/sandbox') : [];
+      const left = [...cgroups.map((parent) => join(parent, gone)), join(stateDirectory, gone)];
+      for (const path of left) mkdirSync(path, { recursive: true });
+      await createNsjailAdapter({ stateDirectory }).list();
+      expect(left.filter((path) => existsSync(path))).toEqual([]);
+    });
+
+    test('a graceful stop asks the program first', async () => {
+      const script = 'trap "echo asked; exit 0" TERM; echo up; while :; do sleep 0.05; done';
+      const spec = specOf(['/bin/sh', '-c', script]);
+      await adapter.create(spec);
+      const raw = await adapter.start(spec.name, { attach: true });
+      await untilLine(raw, 'up');
+      await Promise.all([untilLine(raw, 'asked'), adapter.stop(spec.name, { graceMs: 5_000 })]);
+      await expect(adapter.inspect(spec.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
+    test('a started ephemeral sandbox is not started again', async () => {
+      const spec = specOf(['/bin/sh', '-c', 'echo up; exec cat']);
+      await adapter.create(spec);
+      const raw = await adapter.start(spec.name, { attach: true });
+      await untilLine(raw, 'up');
+      await expect(adapter.start(spec.name, { attach: true })).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+      });
+      await adapter.remove(spec.name);
+    });
+
+    test('64 at once', async () => {
+      const outputs = await Promise.all(
+        Array.from({ length: 64 }, (_, index) => runScript(adapter, `echo ${index}`)),
+      );
+      expect(outputs.map(({ stdout }) => stdout)).toEqual(outputs.map((_, index) => `${index}\n`));
+    });
+  });
+}

@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
+import { createCli } from '@sandbox/cli';
+import { createSandboxes } from '@sandbox/core';
+import { describe, expect, test } from 'vitest';
+import { agent } from './as-ordinary-user.ts';
+import { canRead, temporary, whoRuns } from './fixture.ts';
+import { runScript, specOf } from './jails.ts';
+import { scope } from './nsjail-here.ts';
+
+const unlimited = specOf(['/bin/true']).limits;
+
+/** What is missing on the host, for whoever runs this process. */
+export function rights(here: boolean): void {
+  const { adapter, isRoot, who } = whoRuns();
+  describe.skipIf(!here)(`nsjail as ${who}, when something is missing`, () => {
+    test('nsjail that is not there, or without its libraries, is explained', async () => {
+      const missing = await createNsjailAdapter({ binary: '/no/such/nsjail' }).probe();
+      expect(missing).toMatchObject({
+        status: 'undetected',
+        remedy: expect.stringContaining('NSJAIL_PATH'),
+      });
+      const copy = join(temporary(), 'nsjail');
+      const { endpoint } = await adapter.probe();
+      copyFileSync(endpoint ?? '', copy);
+      const alone = await createNsjailAdapter({ binary: copy }).probe();
+      // A distribution's own has its libraries in the system.
+      if (alone.status !== 'healthy') {
+        expect(alone).toMatchObject({ status: 'unhealthy', remedy: expect.stringContaining('libraries') });
+      }
+    });
+
+    test('without rights to a cgroup, limits that need one are refused by name, and the others hold', async () => {
+      // Below a file nobody can make a directory.
+      const poor = createNsjailAdapter({ cgroupParent: '/cgroup.procs/sandbox' });
+      const probe = await poor.probe();
+      expect(probe).toMatchObject({
+        status: 'healthy',
+        warnings: [expect.stringMatching(/cannot limit memory.*(chown|Delegate=yes)/)],
+      });
+      const { controls, facets } = probe.capabilities;
+      expect(
+        [controls.memory, controls.cpus, controls.pids, facets.stats].map(({ support }) => support),
+      ).toEqual([...['unsupported', 'unsupported', 'limited', 'unsupported']]);
+      for (const [control, limit] of [
+        ['memory', { memoryBytes: 2 ** 28 }],
+        ['cpus', { cpus: 1 }],
+      ] as const) {
+        const spec = specOf(['/bin/true'], { limits: { ...unlimited, ...limit } });
+        await expect(poor.create(spec)).rejects.toMatchObject({
+          code: 'UNSUPPORTED',
+          message: expect.stringContaining(control),
+        });
+      }
+      const limits = { ...unlimited, pids: 20, openFiles: 100 };
+      const script = 'ulimit -n; i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; echo all';
+      const { stdout, stderr } = await runScript(poor, script, { limits });
+      expect(stdout).toBe('100\n');
+      expect(stderr).toMatch(/fork/);
+    });
+
+    test('nothing asked: `echo hi` runs, with a warning for each default that cannot be had', async () => {
+      await using sandboxes = createSandboxes({ adapter, scope, ...(agent && { agent }) });
+      const { ending, exitCode, stdout, stderr } = await sandboxes.run(['echo', 'hi']);
+      expect({ ending, exitCode, stdout, stderr }).toEqual({
+        ...{ ending: 'exited', exitCode: 0, stdout: 'hi\n', stderr: '' },
+      });
+      await using poor = createSandboxes({
+        adapter: createNsjailAdapter({ cgroupParent: '/cgroup.procs/sandbox' }),
+        scope,
+        ...(agent && { agent }),
+      });
+      const { stdout: same, warnings } = await poor.run(['echo', 'hi']);
+      expect(same).toBe('hi\n');
+      expect(warnings.join('\n')).toMatch(/memory/);
+    });
+
+    // The program brings its own agent, wherever it is itself.
+    test.runIf(isRoot || canRead(import.meta.filename))(
+      '`sandbox run -- echo hi` exits 0, and its stdout is the command’s',
+      async () => {
+        const load = async () => createNsjailAdapter();
+        const cli = createCli({ adapters: [{ runtime: 'nsjail', load }] });
+        const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+        const io = { stdin: Readable.from([]), stdout, stderr, env: { SANDBOX_SCOPE: scope } };
+        expect(await cli.run(['run', '--', 'echo', 'hi'], io)).toBe(0);
+        expect(String(stdout.read())).toBe('hi\n');
+      },
+    );
+
+    test.runIf(isRoot || canRead(import.meta.filename))(
+      'without user namespaces, the probe says what to type',
+      () => {
+        const program = join(temporary(), 'probe.mjs');
+        copyFileSync(join(import.meta.dirname, 'probe-here.mjs'), program);
+        chmodSync(program, 0o644);
+        const module = import.meta.resolve('@sandbox/adapter-nsjail');
+        // One's own user namespace may be forbidden to have others in it, whoever one is.
+        const forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"';
+        const words = ['--user', '--map-root-user', 'sh', '-c', forbid, 'sh'];
+        const output = execFileSync('unshare', [...words, process.execPath, program, module]);
+        expect(JSON.parse(output.toString())).toMatchObject({
+          status: 'unhealthy',
+          message: expect.stringContaining('CLONE_NEWUSER'),
+          remedy: expect.stringContaining('user.max_user_namespaces'),
+        });
+      },
+    );
+  });
+}

@@ -1,0 +1,58 @@
+import { rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExtraInfo } from '@sandbox/core';
+import { listed } from './directories.ts';
+import type { Host } from './host.ts';
+import type { IdRanges } from './ids.ts';
+import { sizeOf } from './sizes.ts';
+import type { StateDirectory } from './state.ts';
+
+interface ExtrasWorld {
+  readonly state: StateDirectory;
+  readonly ranges: IdRanges;
+  readonly host: () => Host;
+}
+
+const SANDBOXES = 'sandboxes';
+const VOLUMES = 'volumes';
+/** Of all users' state, and of ids; made where it is not there. */
+const SYSTEM_DIRECTORY = '/var/lib/sandbox';
+
+/** What lies in the state directory besides sandboxes and volumes: agents, and roots and parts of roots that sandboxes share. */
+export async function listExtras({ state }: ExtrasWorld, signal: AbortSignal): Promise<ExtraInfo[]> {
+  const names = listed(state.directory).filter((name) => name !== SANDBOXES && name !== VOLUMES);
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      sizeBytes: (await sizeOf(join(state.directory, name), signal)) ?? null,
+    })),
+  );
+}
+
+/** Removes the state directory, and what is kept beside it, unless a sandbox or a volume is there. */
+export async function removeExtras({ state, ranges, host }: ExtrasWorld): Promise<void> {
+  const isEmpty = (name: string) => listed(join(state.directory, name)).length === 0;
+  if (!isEmpty(SANDBOXES) || !isEmpty(VOLUMES)) return;
+  // Whoever makes a sandbox just now has put it in, or finds nothing to put it in and makes the directory anew.
+  for (const name of [SANDBOXES, VOLUMES]) {
+    if (!removeEmpty(join(state.directory, name))) return;
+  }
+  await state.removeAll();
+  try {
+    host().cgroups?.removeParents();
+  } catch {
+    // Without the program there is nothing that could tell which they are, and what is empty does no harm.
+  }
+  ranges.removeEmpty();
+  removeEmpty(SYSTEM_DIRECTORY);
+}
+
+/** Whether it is gone. */
+export function removeEmpty(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}

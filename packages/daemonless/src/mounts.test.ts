@@ -1,0 +1,60 @@
+import type { SandboxSpec } from '@sandbox/core';
+import { describe, expect, it, test } from 'vitest';
+import { coveredNames, rootMounts, specMounts } from './mounts.ts';
+
+const bind = (source: string, target: string, readOnly = false) =>
+  ({ type: 'bind', source, target, readOnly }) as const;
+const tmpfs = (target: string) =>
+  ({ type: 'tmpfs', target, sizeBytes: 4096, mode: 0o1777, owner: { uid: 7, gid: 8 }, exec: false }) as const;
+const mounts = (spec: Pick<SandboxSpec, 'mounts' | 'workdir'>, below: Record<string, string[]> = {}) =>
+  specMounts(
+    spec,
+    (mount) => ({
+      original: mount.type === 'bind' ? mount.source : '',
+      path: mount.type === 'bind' ? mount.source : '/volume',
+    }),
+    (path) => below[path] ?? [],
+    (owner) => owner,
+  );
+
+describe('specMounts', () => {
+  it('mounts a workspace without devices, whatever its name', () => {
+    const source = '/a:b,c=d\n"e';
+    expect(mounts({ mounts: [bind(source, '/workspace', true)], workdir: '/' })).toEqual([
+      { type: 'bind', source, target: '/workspace', readOnly: true, device: false, exec: true },
+    ]);
+  });
+
+  it('gives what is mounted below a source the same flags', () => {
+    const spec = { mounts: [bind('/w', '/workspace', true)], workdir: '/workspace' };
+    expect(mounts(spec, { '/w': ['/w/sub', '/w/sub/deep'] })).toMatchObject([
+      { target: '/workspace', readOnly: true },
+      { source: '/w/sub', target: '/workspace/sub', readOnly: true, device: false },
+      { source: '/w/sub/deep', target: '/workspace/sub/deep', readOnly: true, device: false },
+    ]);
+  });
+
+  it('keeps a tmpfs as it is asked for, and makes a working directory in it', () => {
+    const asked = tmpfs('/tmp');
+    expect(mounts({ mounts: [asked], workdir: '/tmp/a b' })).toEqual([
+      asked,
+      { ...asked, target: '/tmp/a b' },
+    ]);
+  });
+});
+
+test('whatever is mounted at or below a name of the root takes that name from it', () => {
+  const names = coveredNames({ mounts: [bind('/w', '/workspace'), tmpfs('/home/sandbox')] });
+  expect([...names].toSorted()).toEqual(['.sandbox', 'dev', 'home', 'proc', 'sys', 'workspace']);
+});
+
+test('only devices are devices', () => {
+  const all = rootMounts({
+    links: [{ name: 'bin', link: 'usr/bin' }],
+    directories: [{ name: 'usr', source: '/usr', readOnly: true }],
+    overlays: [{ name: 'var', lower: '/l', upper: '/u', work: '/w' }],
+    etc: ['/etc/alternatives'],
+  });
+  const devices = all.filter((mount) => mount.type === 'bind' && mount.device).map(({ target }) => target);
+  expect(devices).toEqual(['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`));
+});
