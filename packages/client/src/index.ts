@@ -1,0 +1,3 @@
+export * from './sandbox-client.ts';
+export * from './service-error.ts';
+export type * from './types.ts';

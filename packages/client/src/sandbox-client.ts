@@ -1,0 +1,173 @@
+import { eventsOf } from './server-events.ts';
+import { ServiceError } from './service-error.ts';
+import type {
+  CreateSandbox,
+  Directory,
+  Execute,
+  File,
+  Health,
+  Problem,
+  Result,
+  Sandbox,
+  Stats,
+  StoredFile,
+} from './types.ts';
+
+export interface ClientOptions {
+  /** Where the service is. @default 'http://127.0.0.1:7070' */
+  readonly url?: string | undefined;
+  /** As `sandbox keys add` prints it. Not needed over the loopback address while the service has none. */
+  readonly key?: string | undefined;
+  /** @default the global one */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export interface CallOptions {
+  /** Ends the request, and the command with it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What comes of a command while it runs: pieces of its output, and in the end its result. */
+export type ExecutionEvent =
+  | { readonly type: 'stdout' | 'stderr'; readonly text: string }
+  | { readonly type: 'result'; readonly result: Result };
+
+export type FileBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | Blob;
+
+interface Sent extends CallOptions {
+  readonly json?: unknown;
+  readonly body?: FileBody | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The sandbox service, route by route. Every method throws a `ServiceError` when the service refuses. */
+export class SandboxClient {
+  readonly #url: string;
+  readonly #key: string | undefined;
+  readonly #fetch: typeof fetch;
+
+  constructor({ url = 'http://127.0.0.1:7070', key, fetch: given = fetch }: ClientOptions = {}) {
+    this.#url = url.replace(/\/+$/, '');
+    this.#key = key;
+    // Without a receiver: browsers refuse to fetch for one that is not theirs.
+    this.#fetch = (...parameters) => given(...parameters);
+  }
+
+  health(options?: CallOptions): Promise<Health> {
+    return this.#json('GET', '/health', options);
+  }
+
+  /** Makes a sandbox with its files; executes nothing. */
+  create(request: CreateSandbox, options?: CallOptions): Promise<Sandbox> {
+    return this.#json('POST', '/sandbox', { ...options, json: request });
+  }
+
+  async list(options?: CallOptions): Promise<Sandbox[]> {
+    const { sandboxes } = await this.#json<{ sandboxes: Sandbox[] }>('GET', '/sandbox', options);
+    return sandboxes;
+  }
+
+  /** `NOT_FOUND` with status 410 and `lastResult` for an hour after it has gone. */
+  get(id: string, options?: CallOptions): Promise<Sandbox> {
+    return this.#json('GET', at(id), options);
+  }
+
+  /** Resolves when it is gone; success when it was. */
+  async remove(id: string, options?: CallOptions): Promise<void> {
+    await this.#send('DELETE', at(id), options);
+  }
+
+  stats(id: string, options?: CallOptions): Promise<Stats> {
+    return this.#json('GET', `${at(id)}/stats`, options);
+  }
+
+  /** Runs code or a command to its end. An exit code other than 0 is a result. */
+  execute(id: string, request: Execute = {}, options?: CallOptions): Promise<Result> {
+    return this.#json('POST', `${at(id)}/execute`, { ...options, json: request });
+  }
+
+  /** The same, with its output as it comes. Leaving the loop ends the command. */
+  async *stream(id: string, request: Execute = {}, options?: CallOptions): AsyncGenerator<ExecutionEvent> {
+    const response = await this.#send('POST', `${at(id)}/execute`, {
+      ...options,
+      json: request,
+      headers: { accept: 'text/event-stream' },
+    });
+    for await (const { event, data } of eventsOf(bodyOf(response))) {
+      const value = JSON.parse(data);
+      if (event === 'stdout' || event === 'stderr') yield { type: event, text: value.text };
+      else if (event === 'error') throw new ServiceError(value as Problem);
+      else if (event === 'result') {
+        yield { type: 'result', result: value };
+        return;
+      }
+    }
+    throw new TypeError('the stream ended without a result');
+  }
+
+  async putFiles(id: string, files: readonly File[], options?: CallOptions): Promise<StoredFile[]> {
+    const sent = { ...options, json: files };
+    return (await this.#json<{ files: StoredFile[] }>('POST', `${at(id)}/files`, sent)).files;
+  }
+
+  /** Unpacks a tar archive in `path`, by default `/sandbox`. */
+  async putArchive(
+    id: string,
+    archive: FileBody,
+    { path, ...options }: CallOptions & { readonly path?: string } = {},
+  ): Promise<StoredFile[]> {
+    const sent = { ...options, body: archive, headers: { 'content-type': 'application/x-tar' } };
+    const query = path === undefined ? '' : `?path=${encodeURIComponent(path)}`;
+    return (await this.#json<{ files: StoredFile[] }>('POST', `${at(id)}/files${query}`, sent)).files;
+  }
+
+  /** The bytes of a file. */
+  async readFile(id: string, path: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+    const headers = { accept: 'application/octet-stream' };
+    return bodyOf(await this.#send('GET', filesAt(id, path), { ...options, headers }));
+  }
+
+  listFiles(id: string, path = '.', options?: CallOptions): Promise<Directory> {
+    return this.#json('GET', filesAt(id, path), options);
+  }
+
+  /** A file or a directory as a tar archive. */
+  async readArchive(id: string, path = '.', options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
+    const headers = { accept: 'application/x-tar' };
+    return bodyOf(await this.#send('GET', filesAt(id, path), { ...options, headers }));
+  }
+
+  /** A file, or a directory with all that is in it. */
+  async removeFiles(id: string, path: string, options?: CallOptions): Promise<void> {
+    await this.#send('DELETE', filesAt(id, path), options);
+  }
+
+  async #json<T>(method: string, path: string, sent?: Sent): Promise<T> {
+    const response = await this.#send(method, path, sent);
+    return (await response.json()) as T;
+  }
+
+  async #send(method: string, path: string, { json, body, headers, signal }: Sent = {}): Promise<Response> {
+    const response = await this.#fetch(this.#url + path, {
+      method,
+      headers: {
+        ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }),
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      // A stream can be sent in one direction at a time only.
+      ...(body !== undefined && { body, duplex: 'half' }),
+      ...(signal !== undefined && { signal }),
+    } as RequestInit);
+    if (!response.ok) throw await ServiceError.of(response);
+    return response;
+  }
+}
+
+const at = (id: string) => `/sandbox/${encodeURIComponent(id)}`;
+const filesAt = (id: string, path: string) => `${at(id)}/files?path=${encodeURIComponent(path)}`;
+
+function bodyOf({ body }: Response): ReadableStream<Uint8Array> {
+  return body ?? new Blob([]).stream();
+}

@@ -1,0 +1,112 @@
+import { type ExecutionEvent, SandboxClient, ServiceError } from '@sandbox/client';
+import { createReferenceAdapter } from '@sandbox/conformance/reference';
+import { createSandboxes } from '@sandbox/core';
+import { builtInLanguages } from '@sandbox/languages';
+import { createServer } from '@sandbox/server';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asWritten, typesOf } from '../scripts/generate-types.ts';
+
+const adapter = createReferenceAdapter({ claims: ['namespaces'] });
+const sandboxes = createSandboxes({ adapter, policy: { network: 'full' } });
+const server = createServer({ sandboxes, languages: builtInLanguages, localUser: 'ann' });
+let client: SandboxClient;
+
+beforeAll(async () => {
+  client = new SandboxClient({ url: await server.listen({ port: 0 }) });
+});
+
+afterAll(async () => {
+  await server.close();
+  await sandboxes.close();
+});
+
+it('has the types that the OpenAPI document has', () => {
+  const plain = (text: string) => text.replaceAll(/[\s|;]+/g, '');
+  expect(plain(asWritten())).toBe(plain(typesOf(server.openApi())));
+});
+
+it('creates, executes and sees it gone', async () => {
+  const { id, runtime, adapter } = await client.create({ runtime: 'bash', code: 'echo hello; exit 3' });
+  expect({ runtime, adapter }).toEqual({ runtime: 'bash', adapter: 'reference' });
+  const result = await client.execute(id);
+  expect(result).toMatchObject({ exitCode: 3, stdout: 'hello\n' });
+  const error = await client.get(id).catch((reason) => reason);
+  expect(error).toBeInstanceOf(ServiceError);
+  expect(error).toMatchObject({ status: 410, code: 'NOT_FOUND', lastResult: result });
+  await client.remove(id);
+});
+
+it('carries files in every form', async () => {
+  const { id } = await client.create({ runtime: 'sh', keep: true });
+  const path = 'a dir/ü&?#.txt';
+  expect(await client.putFiles(id, [{ path, content: 'text' }])).toMatchObject([{ path, sizeBytes: 4 }]);
+  expect(await new Response(await client.readFile(id, path)).text()).toBe('text');
+  const archive = await client.readArchive(id, 'a dir');
+  expect(await client.putArchive(id, archive, { path: 'copy' })).toMatchObject([{ sizeBytes: 4 }]);
+  expect((await client.listFiles(id, 'copy')).entries.map(({ name }) => name)).toEqual(['ü&?#.txt']);
+  await client.removeFiles(id, 'copy');
+  await expect(client.listFiles(id, 'copy')).rejects.toMatchObject({ code: 'NOT_FOUND', status: 404 });
+  expect((await client.stats(id)).pids).toBeGreaterThan(0);
+  expect((await client.list()).map((sandbox) => sandbox.id)).toContain(id);
+  await client.remove(id);
+});
+
+describe('stream', () => {
+  it('gives output as it comes, and the result last', async () => {
+    const { id } = await client.create({
+      runtime: 'bash',
+      code: 'echo out; sleep 0.1; echo err >&2; exit 4',
+    });
+    const events: ExecutionEvent[] = [];
+    for await (const event of client.stream(id)) events.push(event);
+    expect(events).toMatchObject([
+      { type: 'stdout', text: 'out\n' },
+      { type: 'stderr', text: 'err\n' },
+      { type: 'result', result: { exitCode: 4, stdout: 'out\n', stderr: 'err\n' } },
+    ]);
+  });
+
+  it('ends the command when the loop is left', async () => {
+    const { id } = await client.create({ runtime: 'bash', code: 'echo there; sleep 300' });
+    for await (const event of client.stream(id)) {
+      expect(event).toEqual({ type: 'stdout', text: 'there\n' });
+      break;
+    }
+    await expect.poll(() => client.get(id).catch(({ status }) => status), { timeout: 10_000 }).toBe(410);
+  });
+
+  it('throws what the service has against it', async () => {
+    const { id } = await client.create({ runtime: 'bash', keep: true });
+    await expect(client.stream(id).next()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', status: 400 });
+    const wrong = client.stream(id, { command: 'true', env: { 'A=B': '' } });
+    await expect(wrong.next()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await client.remove(id);
+  });
+});
+
+it('a signal ends a request', async () => {
+  const { id } = await client.create({ runtime: 'bash', code: 'sleep 300' });
+  const signal = AbortSignal.timeout(200);
+  await expect(client.execute(id, {}, { signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+  await expect.poll(() => client.get(id).catch(({ status }) => status), { timeout: 10_000 }).toBe(410);
+});
+
+it('tells an answer of somebody else from one of the service', async () => {
+  const strange = new SandboxClient({
+    fetch: async () => new Response('<html>', { status: 502, statusText: 'Bad Gateway' }),
+  });
+  await expect(strange.health()).rejects.toMatchObject({ status: 502, code: 'UNKNOWN' });
+});
+
+it('sends its key', async () => {
+  let sent: unknown;
+  const keyed = new SandboxClient({
+    key: 'sbx_key',
+    fetch: async (_, init) => {
+      sent = new Headers(init?.headers).get('authorization');
+      return Response.json({ status: 'ok', version: '1' });
+    },
+  });
+  expect(await keyed.health()).toEqual({ status: 'ok', version: '1' });
+  expect(sent).toBe('Bearer sbx_key');
+});

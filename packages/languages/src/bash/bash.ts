@@ -1,0 +1,7 @@
+import type { Language } from '../language.ts';
+
+export const bash: Language = {
+  id: 'bash',
+  fileName: 'main.bash',
+  command: (file, args) => ['bash', file, ...args],
+};

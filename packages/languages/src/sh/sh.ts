@@ -1,0 +1,8 @@
+import type { Language } from '../language.ts';
+
+export const sh: Language = {
+  id: 'sh',
+  aliases: ['shell'],
+  fileName: 'main.sh',
+  command: (file, args) => ['sh', file, ...args],
+};

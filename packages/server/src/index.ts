@@ -1,0 +1,5 @@
+export type { AccessSource, StoredKey } from './access.ts';
+export { createServer, type ListenOptions, type SandboxServer } from './create-server.ts';
+export type { Problem } from './problem.ts';
+export type { Result, SandboxView } from './schemas.ts';
+export { DEFAULT_LIMITS, type ServerLimits, type ServerOptions } from './service.ts';

@@ -1,0 +1,167 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { z } from '@hono/zod-openapi';
+import { type Command, type CommandResult, GUEST_SCRATCH } from '@sandbox/core';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { authenticate } from './access.ts';
+import type { Box } from './box.ts';
+import { guestPath } from './files.ts';
+import { boxOf } from './find.ts';
+import { checkArrival } from './guard.ts';
+import { writeProblem } from './nonsense.ts';
+import { HttpError, invalidRequest, problemOf } from './problem.ts';
+import type { Service } from './service.ts';
+
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+/** A connection that does not answer for so long is gone. */
+const ALIVE_MS = 30_000;
+
+const side = z.coerce.number().int().min(1).max(65_535);
+/** What is asked for in the address. */
+export const terminalQuery = z.object({
+  command: z.string().min(1).default('sh'),
+  rows: side.default(24),
+  columns: side.default(80),
+  cwd: z.string().min(1).optional(),
+});
+/** What a client says in a text message. */
+const control = z.strictObject({ type: z.literal('resize'), rows: side, columns: side });
+
+/** Terminals over WebSockets: binary messages are what is typed and shown, text messages are JSON. */
+export function serveTerminals(http: Server, service: Service): void {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE_BYTES,
+    perMessageDeflate: false,
+  });
+  http.on('upgrade', (request, socket, head) => {
+    // Unheard, the error of a client that has gone would end the process.
+    socket.on('error', () => {});
+    accept(service, sockets, { request, socket, head }).catch((error) => refuse(service, socket, error));
+  });
+}
+
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+async function accept(
+  service: Service,
+  sockets: WebSocketServer,
+  { request, socket, head }: Upgrade,
+): Promise<void> {
+  const { access, localUser, hosts, work, closing } = service;
+  const { host, origin, authorization } = request.headers;
+  const { localAddress } = request.socket;
+  checkArrival({ hosts }, { host, origin, localAddress });
+  const user = authenticate(access, { authorization, localAddress }, localUser);
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://service');
+  const id = /^\/sandbox\/([^/]+)\/terminal$/.exec(pathname)?.[1];
+  if (id === undefined) throw new HttpError('NOT_FOUND', `there is no terminal at ${pathname}`);
+  const query = terminalQuery.safeParse(Object.fromEntries(searchParams));
+  if (!query.success) throw invalidRequest(query.error);
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, closing.signal]);
+  const leave = await work.enter(user, signal);
+  try {
+    const box = await boxOf(service, user, decodeURIComponent(id));
+    await service.life.use(box, signal, async (ended) => {
+      const command = await start(service, box, query.data, ended);
+      const client = await new Promise<WebSocket>((resolve) => {
+        sockets.handleUpgrade(request, socket, head, resolve);
+      });
+      await converse(client, command);
+    });
+    if (!box.kept) await service.life.remove(box);
+  } finally {
+    leave();
+  }
+}
+
+function start(
+  { limits: { graceMs } }: Service,
+  { facts: { sandbox } }: Box,
+  { command, rows, columns, cwd = GUEST_SCRATCH }: z.infer<typeof terminalQuery>,
+  signal: AbortSignal,
+): Promise<Command> {
+  const where = cwd === sandbox.workdir ? undefined : guestPath(sandbox, cwd);
+  return sandbox.spawn([command], { cwd: where, terminal: { rows, columns }, signal, graceMs });
+}
+
+/** Until the command has ended; when the client goes, it is ended. */
+async function converse(client: WebSocket, command: Command): Promise<void> {
+  let heard = true;
+  const alive = setInterval(() => {
+    if (!heard) client.terminate();
+    heard = false;
+    client.ping();
+  }, ALIVE_MS);
+  client.on('pong', () => {
+    heard = true;
+  });
+  client.on('error', () => {});
+  listen(client, command);
+  try {
+    for await (const chunk of command.stdout) await send(client, chunk);
+    const result = await command.wait();
+    await send(client, JSON.stringify(endOf(result)));
+    client.close(1000);
+  } catch {
+    // Nobody is there any more.
+    client.terminate();
+    await command.kill().catch(() => {});
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+function endOf({ ending, exitCode, signal }: CommandResult) {
+  return { type: 'end', ending, exitCode, signal };
+}
+
+/** What comes is passed on one after the other; a command that does not read holds up its client. */
+function listen(client: WebSocket, command: Command): void {
+  const stdin = command.stdin.getWriter();
+  client.on('message', (data: Buffer, isBinary) => {
+    client.pause();
+    const taken = isBinary ? stdin.write(new Uint8Array(data)) : obey(command, data);
+    taken.then(
+      () => client.resume(),
+      (error: Error) => {
+        client.resume();
+        // What is typed into a command that has ended is lost, as it is on any terminal.
+        if (!isBinary) client.close(1008, error.message.slice(0, 100));
+      },
+    );
+  });
+}
+
+async function obey(command: Command, data: Buffer): Promise<void> {
+  let said: unknown;
+  try {
+    said = JSON.parse(data.toString());
+  } catch {
+    throw new Error('a text message is JSON; what is typed is sent as a binary one');
+  }
+  const { success, data: resize } = control.safeParse(said);
+  if (!success) throw new Error('known messages: {"type":"resize","rows":24,"columns":80}');
+  await command.resize(resize);
+}
+
+function send(client: WebSocket, data: Uint8Array | string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.send(data, (error) => (error == null ? resolve() : reject(error)));
+  });
+}
+
+/** Before there is a WebSocket, an answer is one of HTTP. */
+function refuse({ onError, metrics }: Service, socket: Duplex, error: unknown): void {
+  const { problem } = problemOf(error);
+  if (problem.code === 'UNKNOWN') onError(error, 'a terminal');
+  if (!socket.writable) return;
+  metrics.answered('GET', problem.status);
+  writeProblem(socket, error);
+}
