@@ -1,0 +1,76 @@
+import type { Config } from '@sandbox/config';
+import type { Sandboxes } from '@sandbox/core';
+import type { LanguageCatalog } from '@sandbox/languages';
+import { Option } from 'commander';
+import { type AdapterEntry, chooseEntries } from './adapter-entry.ts';
+import { type CliIo, write } from './cli-io.ts';
+import { toJson } from './output/json.ts';
+import { printable } from './output/printable.ts';
+import { loadAdapters, loadSettings } from './settings.ts';
+
+/** What every command gets: one object for one `run` of the program. */
+export interface CommandContext {
+  /** What the program is called, for messages and examples. */
+  readonly name: string;
+  readonly version: string;
+  readonly entries: readonly AdapterEntry[];
+  /** Undefined: those of `@sandbox/languages`. */
+  readonly languages: LanguageCatalog | undefined;
+  readonly io: CliIo;
+  /** Makes the exit code of a command that of the program. */
+  exits<A extends unknown[]>(
+    action: (...parameters: A) => Promise<number>,
+  ): (...parameters: A) => Promise<void>;
+}
+
+export const runtimeOption = () => new Option('--runtime <name>', 'only this runtime');
+export const jsonOption = (what: string) => new Option('--json', `print ${what} as JSON`);
+
+export interface SandboxesFlags {
+  readonly runtime?: string | undefined;
+  /** A file, or what was read from it. */
+  readonly config?: string | Config | undefined;
+}
+
+/** Over the adapters that `--runtime` leaves, with what is configured. SANDBOX_SCOPE keeps tests, and whoever wants to, apart from other sandboxes. */
+export async function openSandboxes(context: CommandContext, flags: SandboxesFlags): Promise<Sandboxes> {
+  const entries = chooseEntries(context.entries, flags.runtime);
+  const settings =
+    typeof flags.config === 'object' ? flags.config : await loadSettings(context, flags.config);
+  const [core, adapters] = await Promise.all([import('@sandbox/core'), loadAdapters(entries, settings)]);
+  const scope = context.io.env.SANDBOX_SCOPE;
+  // Never closed: that would wait for the disk, and other programs may have it open in any case.
+  const registry = core.createSqliteRegistry({
+    file: core.registryFile(context.io.env),
+    onWarning: (message) => void warn(context, message).catch(() => {}),
+  });
+  return core.createSandboxes({ adapters, settings, registry, ...(scope && { scope }) });
+}
+
+/** One line on stderr. */
+export async function warn(context: CommandContext, message: string): Promise<void> {
+  await write(context.io.stderr, `${context.name}: warning: ${printable(message)}\n`);
+}
+
+/** Gives `use` the sandboxes, and lets go of them however it ends. */
+export async function withSandboxes<T>(
+  context: CommandContext,
+  flags: SandboxesFlags,
+  use: (sandboxes: Sandboxes) => Promise<T>,
+): Promise<T> {
+  const sandboxes = await openSandboxes(context, flags);
+  try {
+    return await use(sandboxes);
+  } finally {
+    // Must not hide what happened before.
+    await sandboxes.close().catch(() => {});
+  }
+}
+
+export async function print(context: CommandContext, text: string): Promise<void> {
+  await write(context.io.stdout, text);
+}
+
+export async function printJson(context: CommandContext, value: unknown): Promise<void> {
+  await print(context, toJson(value));
+}

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sandboxes } from '@sandbox/core';
+import type { Command } from 'commander';
+import {
+  type CommandContext,
+  jsonOption,
+  print,
+  printJson,
+  runtimeOption,
+  withSandboxes,
+} from '../command-context.ts';
+import { stoppable } from '../execution/stoppable.ts';
+import { EXIT } from '../exit-code.ts';
+import { painter } from '../output/colors.ts';
+import { configOption } from '../settings.ts';
+import { LiveText, statsTable } from '../stats/live-table.ts';
+import { Sampler, type StatsRow } from '../stats/sampler.ts';
+import { findTarget, type TargetFlags, targetsOf, workspaceOption } from '../targets/targets.ts';
+
+interface StatsFlags extends TargetFlags {
+  readonly runtime?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly stream: boolean;
+}
+
+/** Between two samples that are compared, of a table that is shown once. */
+const APART_MS = 500;
+const REDRAW_MS = 1_000;
+
+const help = (name: string) => `
+On a terminal the table goes on until Ctrl-C. CPU is in processors' worth: 100 % is one. PIDS counts the agent's own tasks too.
+
+Examples:
+  ${name} stats
+  ${name} stats --workspace .
+  ${name} stats --json | jq -r '.[] | select(.cpuPercent > 50) | .name'
+`;
+
+export function declareStats(program: Command, context: CommandContext): void {
+  program
+    .command('stats')
+    .description('show what sandboxes use: processors, memory, processes')
+    .argument('[NAME...]', 'as sandbox ls shows them (default: all)')
+    .addOption(workspaceOption())
+    .option('--no-stream', 'show it once, as happens without a terminal')
+    .addOption(runtimeOption())
+    .addOption(configOption())
+    .addOption(jsonOption('one sample'))
+    .addHelpText('after', help(context.name))
+    .action(
+      context.exits((names: string[], flags: StatsFlags) =>
+        stoppable(context.io, (signal) =>
+          withSandboxes(context, flags, (sandboxes) => stats(sandboxes, names, { flags, context, signal })),
+        ),
+      ),
+    );
+}
+
+interface StatsCall {
+  readonly flags: StatsFlags;
+  readonly context: CommandContext;
+  readonly signal: AbortSignal;
+}
+
+async function stats(sandboxes: Sandboxes, names: readonly string[], call: StatsCall): Promise<number> {
+  const { flags, context, signal } = call;
+  const sampler = new Sampler(sandboxes, await namesOf(sandboxes, names, call));
+  const paint = painter(context.io.stdout, context.io.env);
+  if (context.io.stdout.isTTY && flags.stream && !flags.json) {
+    const live = new LiveText(context.io.stdout);
+    await untilStopped(signal, async () => {
+      await live.draw(statsTable(await sampler.sample(signal), paint));
+      await sleep(REDRAW_MS, undefined, { signal });
+    });
+    return EXIT.ok;
+  }
+  const rows = await sampleTwice(sampler, signal);
+  if (flags.json) await printJson(context, rows);
+  else await print(context, statsTable(rows, paint));
+  return EXIT.ok;
+}
+
+/** Null for all. One that is named and is not there is an error. */
+async function namesOf(
+  sandboxes: Sandboxes,
+  names: readonly string[],
+  { flags, context }: StatsCall,
+): Promise<string[] | null> {
+  if (names.length === 0 && flags.workspace === undefined) return null;
+  const targets = await targetsOf(sandboxes, names, flags, context.io);
+  const found = await Promise.all(targets.map((target) => findTarget(sandboxes, target)));
+  return found.map(({ name }) => name);
+}
+
+async function sampleTwice(sampler: Sampler, signal: AbortSignal): Promise<StatsRow[]> {
+  await sampler.sample(signal);
+  await sleep(APART_MS, undefined, { signal });
+  return sampler.sample(signal);
+}
+
+/** To be stopped is how it ends, and no failure. */
+async function untilStopped(signal: AbortSignal, again: () => Promise<void>): Promise<void> {
+  try {
+    for (;;) await again();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
