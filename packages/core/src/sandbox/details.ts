@@ -1,6 +1,6 @@
 import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { idleMs } from '../lifecycle/select-for-cleanup.ts';
-import { parseLabels } from '../naming/labels.ts';
+import { LABEL, parseLabels } from '../naming/labels.ts';
 import type { EnforcementReport } from '../policy/policy.ts';
 import type { SandboxRecord } from '../registry/registry.ts';
 import { isProtected } from './cleanup-candidates.ts';
@@ -18,12 +18,15 @@ export function detailsOf(
   const labels = parseLabels(info.labels);
   // It is in the report.
   const { readback: _, ...facts } = info;
+  // A key is nobody's to read who only lists sandboxes.
+  const { [LABEL.initKey]: _key, ...shown } = info.labels;
   const lifecycle = labels?.lifecycle ?? 'unknown';
   const user = labels?.user ?? null;
   const trust = labels?.trust ?? null;
   const { cleanup } = services.settings;
   return {
     ...facts,
+    labels: shown,
     runtime: adapter.runtime,
     lifecycle,
     workspace: labels?.workspace ?? null,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { stripVTControlCharacters } from 'node:util';
-import type { ImageInfo, ImageProgress, ImageStore } from '../adapter/images.ts';
+import type { ImageInfo, ImageStore } from '../adapter/images.ts';
 import { throwIfAborted, untilAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { LABEL } from '../naming/labels.ts';
@@ -13,6 +12,7 @@ import {
   toolsDockerfile,
 } from '../tools/index.ts';
 import { TarWriter } from '../transfer/tar-writer.ts';
+import { BuildLines } from './build-lines.ts';
 import { createEphemeral } from './ephemeral.ts';
 import type { Services } from './services.ts';
 import type { ToolsRequest } from './tools.ts';
@@ -22,9 +22,6 @@ import { inTurn } from './turns.ts';
 const REMOVAL_MS = 10_000;
 /** What fetching and unpacking some hundred megabytes may take. */
 const BUILD_MS = 1_200_000;
-/** How apt, apk and dnf begin a line that says what is wrong, some builders with a step and a time before it. */
-const COMPLAINT = /^(#\d+ [\d.]+ )?(E|ERROR|Error):\s*/;
-const LINE_LENGTH = 200;
 
 export interface LayerRequest extends ToolsRequest {
   readonly image: string;
@@ -108,31 +105,6 @@ async function build(
 /** Some engines say the whole command before what became of it. */
 function lastLine(message: string): string {
   return message.trimEnd().split('\n').at(-1) ?? message;
-}
-
-/** What a build prints, in pieces that may be less than a line. */
-class BuildLines {
-  #step: Pick<ImageProgress, 'current' | 'total'> = {};
-  #complaint: string | undefined;
-
-  /** With the step that it belongs to. */
-  take(progress: ImageProgress): ImageProgress {
-    const { message, current, total } = progress;
-    if (current !== undefined && total !== undefined) this.#step = { current, total };
-    for (const line of stripVTControlCharacters(message).split('\n')) this.#look(line);
-    return { ...this.#step, ...progress, detail: true };
-  }
-
-  /** What a package manager said first against it, which tells more than its exit code. */
-  get reason(): string | undefined {
-    return this.#complaint;
-  }
-
-  #look(line: string): void {
-    const isNext = this.#complaint === '';
-    if (!isNext && (this.#complaint !== undefined || !COMPLAINT.test(line))) return;
-    this.#complaint = line.replace(COMPLAINT, '').trim().slice(0, LINE_LENGTH);
-  }
 }
 
 async function checkCanBuild(services: Services, request: LayerRequest): Promise<void> {
