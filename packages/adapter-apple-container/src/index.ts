@@ -4,3 +4,4 @@ export {
   type AppleContainerAdapterOptions,
   appleContainerAdapterOptionsSchema,
 } from './apple-container-options.ts';
+export { appleContainerPlugin as default } from './plugin.ts';

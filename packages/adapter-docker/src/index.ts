@@ -6,3 +6,4 @@ export {
   type DockerTlsOptions,
   dockerAdapterOptionsSchema,
 } from './docker-options.ts';
+export { dockerPlugin as default } from './plugin.ts';

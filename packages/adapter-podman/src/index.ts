@@ -1,3 +1,4 @@
+export { podmanPlugin as default } from './plugin.ts';
 export { createPodmanAdapter } from './podman-adapter.ts';
 export { PODMAN_CAPABILITIES } from './podman-capabilities.ts';
 export {

@@ -2,7 +2,8 @@ import type { Config } from '@sandbox/config';
 import type { Sandboxes } from '@sandbox/core';
 import type { LanguageCatalog } from '@sandbox/languages';
 import { Option } from 'commander';
-import { type AdapterEntry, chooseEntries } from './adapter-entry.ts';
+import type { AdapterEntry } from './adapters/adapter-entry.ts';
+import { findEntries } from './adapters/find-entries.ts';
 import { type CliIo, write } from './cli-io.ts';
 import { toJson } from './output/json.ts';
 import { printable } from './output/printable.ts';
@@ -13,7 +14,12 @@ export interface CommandContext {
   /** What the program is called, for messages and examples. */
   readonly name: string;
   readonly version: string;
+  /** The runtimes that the program brings. `findEntries` adds those of other people. */
   readonly entries: readonly AdapterEntry[];
+  /** What `--adapter` named so far. */
+  readonly adapterNames: string[];
+  /** Of the program: packages beside it can be named. */
+  readonly directory: string;
   /** Undefined: those of `@sandbox/languages`. */
   readonly languages: LanguageCatalog | undefined;
   readonly io: CliIo;
@@ -34,9 +40,9 @@ export interface SandboxesFlags {
 
 /** Over the adapters that `--runtime` leaves, with what is configured. SANDBOX_SCOPE keeps tests, and whoever wants to, apart from other sandboxes. */
 export async function openSandboxes(context: CommandContext, flags: SandboxesFlags): Promise<Sandboxes> {
-  const entries = chooseEntries(context.entries, flags.runtime);
   const settings =
     typeof flags.config === 'object' ? flags.config : await loadSettings(context, flags.config);
+  const entries = await findEntries(context, settings, flags.runtime);
   const [core, adapters] = await Promise.all([import('@sandbox/core'), loadAdapters(entries, settings)]);
   const scope = context.io.env.SANDBOX_SCOPE;
   // Never closed: that would wait for the disk, and other programs may have it open in any case.

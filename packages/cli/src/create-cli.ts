@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url';
+import type { AdapterPlugin } from '@sandbox/core';
 import type { LanguageCatalog } from '@sandbox/languages';
-import { Command, CommanderError } from 'commander';
-import type { AdapterEntry } from './adapter-entry.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { type AdapterEntry, entryOf } from './adapters/adapter-entry.ts';
 import { type CliIo, completeIo, ReaderGone, write } from './cli-io.ts';
 import type { CommandContext } from './command-context.ts';
 import { declareCleanup } from './commands/cleanup.ts';
@@ -35,8 +37,10 @@ import { failureOf, failureText } from './failure.ts';
 import { toJson } from './output/json.ts';
 
 export interface CliOptions {
-  /** The runtimes that the program knows, in the order in which `auto` and `doctor` look at them. */
-  readonly adapters: readonly AdapterEntry[];
+  /** The runtimes that the program knows, in the order in which `auto` and `doctor` look at them: what adapters' packages export as `default`, or `lazyAdapter`s. */
+  readonly adapters: readonly (AdapterEntry | AdapterPlugin)[];
+  /** Directory of the program. Adapters' packages that are installed beside it can be named in `sandbox.toml` and with `--adapter`. @default that of this package */
+  readonly directory?: string | undefined;
   /** The languages of the service. @default those of `@sandbox/languages` */
   readonly languages?: LanguageCatalog | undefined;
   /** What the program is called. @default 'sandbox' */
@@ -84,7 +88,13 @@ const COMMANDS = [
 /** Commands whose `--json` is a command's report, whatever happened. */
 const REPORTING = new Set(['run', 'exec']);
 
-export function createCli({ adapters, languages, name = 'sandbox', version = 'unknown' }: CliOptions): Cli {
+export function createCli({
+  adapters,
+  directory = fileURLToPath(new URL('.', import.meta.url)),
+  languages,
+  name = 'sandbox',
+  version = 'unknown',
+}: CliOptions): Cli {
   return {
     async run(argv, given = {}) {
       const io = completeIo(given);
@@ -94,7 +104,9 @@ export function createCli({ adapters, languages, name = 'sandbox', version = 'un
       const context: CommandContext = {
         name,
         version,
-        entries: adapters,
+        entries: adapters.map(entryOf),
+        adapterNames: [],
+        directory,
         languages,
         io,
         exits:
@@ -168,7 +180,21 @@ function makeProgram(context: CommandContext, version: string, help: Help): Comm
       `\nExamples:\n  ${context.name} run -- echo hello\n  ${context.name} run --workspace . -- make test\n  ${context.name} doctor\n\n${context.name} COMMAND --help tells more.\n`,
     );
   for (const declare of COMMANDS) declare(program, context);
+  declareAdapterOption(program, context);
   return program;
+}
+
+/** Wherever a runtime can be chosen, one more can be brought. */
+function declareAdapterOption(command: Command, context: CommandContext): void {
+  for (const inner of command.commands) declareAdapterOption(inner, context);
+  if (!command.options.some(({ long }) => long === '--runtime')) return;
+  command.addOption(
+    new Option('--adapter <package>', 'use this package’s runtime too (repeatable)').argParser(
+      (name: string) => {
+        context.adapterNames.push(name);
+      },
+    ),
+  );
 }
 
 /** Commander throws for help and versions too, with exit code 0. */

@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
-import type { Config, OptionsSchema } from '@sandbox/config';
-import type { Caller, RuntimeAdapter } from '@sandbox/core';
+import type { Config } from '@sandbox/config';
+import type { Caller, OptionsSchema, RuntimeAdapter } from '@sandbox/core';
 import { type Command, Option } from 'commander';
-import type { AdapterEntry } from './adapter-entry.ts';
+import type { AdapterEntry } from './adapters/adapter-entry.ts';
 import { write } from './cli-io.ts';
 import type { CommandContext } from './command-context.ts';
 

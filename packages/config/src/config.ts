@@ -1,7 +1,7 @@
-import type { Caller, CallerSettings, CleanupSettings, SettingsSource } from '@sandbox/core';
+import type { Caller, CallerSettings, CleanupSettings, OptionsSchema, SettingsSource } from '@sandbox/core';
 import { NO_CONFIG, type ParsedConfig } from './parsed-config.ts';
 import { callerSettings, cleanupSettings } from './resolve.ts';
-import { type OptionsSchema, runtimeOptions } from './runtime-options.ts';
+import { runtimeOptions } from './runtime-options.ts';
 import type { ConfigKey } from './schema.ts';
 
 /** What `sandbox.toml` says, for `createSandboxes({ settings })`. See `openConfig`. */
@@ -39,6 +39,11 @@ export class Config implements SettingsSource, Disposable {
   /** Of the service. */
   get keys(): readonly ConfigKey[] {
     return this.#parsed.values.keys ?? [];
+  }
+
+  /** Packages with adapters of other people, by name or path. */
+  get adapters(): readonly string[] {
+    return this.#parsed.values.adapters ?? [];
   }
 
   /** Host directories that this user may take workspaces from over HTTP. */

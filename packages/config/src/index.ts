@@ -16,6 +16,6 @@ export { parseConfig } from './parse-config.ts';
 export * from './parsed-config.ts';
 export * from './problems.ts';
 export * from './read-file.ts';
-export { type OptionsSchema, runtimeOptions, strangeRuntimes } from './runtime-options.ts';
+export { runtimeOptions, strangeRuntimes } from './runtime-options.ts';
 export type { ConfigJob, ConfigKey, ConfigUser, ConfigValues } from './schema.ts';
 export * from './template.ts';

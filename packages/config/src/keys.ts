@@ -15,6 +15,7 @@ import {
   duration,
   environment,
   image,
+  packages,
   runtimeId,
   size,
   tools,
@@ -250,5 +251,11 @@ export const TOP_KEYS = {
     kind: trustLevel,
     about: 'Trust of everybody who is not among the users.',
     builtIn: DEFAULT_TRUST,
+  },
+  adapters: {
+    kind: packages,
+    about:
+      'Packages with adapters of other people, by name (looked for from the directory of this file, then beside the program) or path (`./x`, from this file). Read when a program starts.',
+    builtIn: [],
   },
 } as const satisfies Record<string, KeyInfo>;

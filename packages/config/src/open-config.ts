@@ -18,7 +18,7 @@ export interface OpenConfigOptions extends FindFileOptions {
 
 export interface ConfigChange {
   readonly file: string;
-  /** Tables that changed and are only read when a program starts, such as `runtimes.docker`. */
+  /** What changed and is only read when a program starts, such as `runtimes.docker`. */
   readonly needsRestart: readonly string[];
 }
 
@@ -96,7 +96,7 @@ class FollowedConfig {
     }
     const before = this.config.parsed;
     this.config.adopt(parsed);
-    onReload?.({ file, needsRestart: changedRuntimes(before, parsed) });
+    onReload?.({ file, needsRestart: changedAdapters(before, parsed) });
   }
 
   async #read(file: string): Promise<Reading> {
@@ -123,9 +123,13 @@ function printProblem({ message, hint }: SandboxError): void {
   );
 }
 
-function changedRuntimes({ values: before }: ParsedConfig, { values: after }: ParsedConfig): string[] {
+function changedAdapters({ values: before }: ParsedConfig, { values: after }: ParsedConfig): string[] {
+  const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
   const ids = new Set([...Object.keys(before.runtimes ?? {}), ...Object.keys(after.runtimes ?? {})]);
-  return [...ids].flatMap((id) =>
-    JSON.stringify(before.runtimes?.[id]) === JSON.stringify(after.runtimes?.[id]) ? [] : [`runtimes.${id}`],
-  );
+  return [
+    ...(isSame(before.adapters, after.adapters) ? [] : ['adapters']),
+    ...[...ids].flatMap((id) =>
+      isSame(before.runtimes?.[id], after.runtimes?.[id]) ? [] : [`runtimes.${id}`],
+    ),
+  ];
 }

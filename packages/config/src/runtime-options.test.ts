@@ -1,8 +1,9 @@
+import type { OptionsSchema } from '@sandbox/core';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseConfig } from './parse-config.ts';
 import { NO_CONFIG } from './parsed-config.ts';
-import { type OptionsSchema, runtimeOptions, strangeRuntimes } from './runtime-options.ts';
+import { runtimeOptions, strangeRuntimes } from './runtime-options.ts';
 
 const schema = z.strictObject({
   socketPath: z.string().startsWith('/').optional(),

@@ -108,6 +108,7 @@ export interface ConfigJob {
 /** What the file says, checked, in core's units. What it leaves out is not there. */
 export interface ConfigValues {
   readonly default_trust?: Trust | undefined;
+  readonly adapters?: readonly string[] | undefined;
   readonly sandbox?: SandboxValues | undefined;
   readonly users?: readonly ConfigUser[] | undefined;
   readonly cron?: readonly ConfigJob[] | undefined;

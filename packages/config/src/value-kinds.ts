@@ -256,6 +256,20 @@ export const directories: ValueKind<readonly string[]> = {
   },
 };
 
+/** As npm has names; a path begins with a dot or a slash. */
+const PACKAGE = /^((@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*|\.{0,2}\/.+)$/;
+
+export const packages: ValueKind<readonly string[]> = {
+  allowed:
+    'a list of names of packages, such as "@acme/sandbox-adapter-x", or of paths that begin with `./` or `/`',
+  json: { type: 'array', items: { type: 'string', pattern: PACKAGE.source } },
+  read(value, key) {
+    const right =
+      Array.isArray(value) && value.every((name) => typeof name === 'string' && PACKAGE.test(name));
+    return right ? value : refuse(key, value, packages.allowed);
+  },
+};
+
 function text(allowed: string, pattern: RegExp): ValueKind<string> {
   return {
     allowed,

@@ -70,7 +70,8 @@ function checkPackage(
 /** At the start of a line and outside quotes, so that examples in comments and texts do not count. */
 const imports = /^import\s+(?:type\s+)?(?:[\w$*{},\s]+?\s+from\s+)?['"]([^'"\n]+)['"]/gm;
 const exports = /^export\s+(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\{[\w$,\s]*\})\s+from\s+['"]([^'"\n]+)['"]/gm;
-const dynamic = /^(?!\s*(?:\*|\/\/))[^'"`\n]*\bimport\(\s*['"]([^'"\n]+)['"]/gm;
+const dynamic =
+  /^(?!\s*(?:\*|\/\/))(?:[^'"`\n]*\b|\s*\w+\('[\w-]+', \(\) => )import\(\s*['"]([^'"\n]+)['"]/gm;
 
 export function importsOf(text: string): string[] {
   return [imports, exports, dynamic].flatMap((kind) =>

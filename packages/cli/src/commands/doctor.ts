@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { chooseEntries } from '../adapter-entry.ts';
+import { findEntries } from '../adapters/find-entries.ts';
 import { type CommandContext, jsonOption, print, printJson, runtimeOption } from '../command-context.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { diagnosisText } from '../doctor/diagnosis-text.ts';
@@ -21,8 +21,8 @@ export function declareDoctor(program: Command, context: CommandContext): void {
     .action(
       context.exits(
         async ({ runtime, config, json }: { runtime?: string; config?: string; json?: boolean }) => {
-          const entries = chooseEntries(context.entries, runtime);
-          const findings = await diagnose(entries, await loadSettings(context, config));
+          const settings = await loadSettings(context, config);
+          const findings = await diagnose(await findEntries(context, settings, runtime), settings);
           if (json) await printJson(context, findings);
           else await print(context, diagnosisText(findings, painter(context.io.stdout, context.io.env)));
           return findings.some(({ status }) => status === 'healthy') ? EXIT.ok : EXIT.none;

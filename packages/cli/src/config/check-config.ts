@@ -1,8 +1,10 @@
 import type { Config, ConfigProblem } from '@sandbox/config';
+import type { AdapterEntry } from '../adapters/adapter-entry.ts';
+import { findEntries } from '../adapters/find-entries.ts';
 import { write } from '../cli-io.ts';
 import { type CommandContext, print } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
-import { failureText } from '../failure.ts';
+import { failureOf, failureText } from '../failure.ts';
 import { loadAdapter, loadSettings } from '../settings.ts';
 
 /** What `sandbox config check --json` prints. */
@@ -27,9 +29,9 @@ export async function checkConfig(
   const { ConfigError, strangeRuntimes } = await import('@sandbox/config');
   try {
     const config = await loadSettings(context, file);
-    const options = await Promise.all(context.entries.map((entry) => problemsOfOptions(entry, config)));
-    const problems = options.flat();
-    const known = context.entries.map(({ runtime }) => runtime);
+    const entries = await findEntries(context, config);
+    const known = entries.map(({ runtime }) => runtime);
+    const problems = (await Promise.all(entries.map((entry) => problemsOf(entry, config)))).flat();
     return outcome(config.file ?? null, problems, strangeRuntimes(config.parsed, known));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -37,18 +39,20 @@ export async function checkConfig(
   }
 }
 
-async function problemsOfOptions(
-  entry: CommandContext['entries'][number],
-  config: Config,
-): Promise<readonly ConfigProblem[]> {
+/** An adapter that cannot be loaded is one at the key that names it. */
+async function problemsOf(entry: AdapterEntry, config: Config): Promise<readonly ConfigProblem[]> {
   const { ConfigError } = await import('@sandbox/config');
-  if (config.parsed.values.runtimes?.[entry.runtime] === undefined) return [];
+  const { values, lineOf } = config.parsed;
+  const isNamed = config.adapters.includes(entry.runtime);
+  if (!isNamed && values.runtimes?.[entry.runtime] === undefined) return [];
   try {
     await (await loadAdapter(entry, config)).close();
     return [];
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems;
+    if (error instanceof ConfigError) return error.problems;
+    if (!isNamed) throw error;
+    const { message, hint } = failureOf(error);
+    return [{ line: lineOf(['adapters']), key: 'adapters', message, hint }];
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Config } from '@sandbox/config';
 import type { ProbeResult, RuntimeAdapter } from '@sandbox/core';
-import type { AdapterEntry } from '../adapter-entry.ts';
+import type { AdapterEntry } from '../adapters/adapter-entry.ts';
 import { failureOf } from '../failure.ts';
 import { loadAdapter } from '../settings.ts';
 

@@ -1,5 +1,5 @@
 import type { Caller, OnImageProgress, Sandbox, Sandboxes } from '@sandbox/core';
-import { chooseEntries } from '../adapter-entry.ts';
+import { findEntries } from '../adapters/find-entries.ts';
 import { write } from '../cli-io.ts';
 import { type CommandContext, openSandboxes, printJson } from '../command-context.ts';
 import { exitCodeOf, signalExitCode } from '../exit-code.ts';
@@ -133,8 +133,9 @@ export async function prepare<Request extends CommandRequest, T>(
   const core = await import('@sandbox/core');
   const { io } = context;
   const request = performance.toRequest({ ...core, controls: core.CONTROLS, cwd: io.cwd, env: io.env });
-  chooseEntries(context.entries, request.runtime);
   const config = await loadSettings(context, performance.flags.config);
+  // One that is not known is told also where all are looked at.
+  await findEntries(context, config, request.runtime);
   const caller = callerOf(context, performance.flags);
   // Adapters that will not be used are not loaded.
   const asked = () => request.runtime ?? config.settingsFor(caller).runtime;

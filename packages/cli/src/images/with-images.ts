@@ -1,5 +1,5 @@
 import type { ImageStore, OnImageProgress, RuntimeAdapter } from '@sandbox/core';
-import { chooseEntries } from '../adapter-entry.ts';
+import { findEntries } from '../adapters/find-entries.ts';
 import type { CommandContext } from '../command-context.ts';
 import { stoppable } from '../execution/stoppable.ts';
 import { EXIT } from '../exit-code.ts';
@@ -31,8 +31,8 @@ export function withImages<T>(context: CommandContext, command: ImageCommand<T>)
   const progress = progressDisplay(context.io.stderr, command.json ? 'nothing' : 'lines');
   return stoppable(context.io, async (signal) => {
     try {
-      const entries = chooseEntries(context.entries, command.runtime);
-      const adapters = await loadAdapters(entries, await loadSettings(context, command.config));
+      const config = await loadSettings(context, command.config);
+      const adapters = await loadAdapters(await findEntries(context, config, command.runtime), config);
       const result = await onAdapter(adapters, command, { signal, onProgress: progress.show });
       progress.clear();
       await command.show(result);

@@ -1,6 +1,5 @@
-import type { OptionsSchema } from '@sandbox/config';
-import type { RuntimeAdapter } from '@sandbox/core';
-import { UsageError } from './usage-error.ts';
+import type { AdapterPlugin, OptionsSchema, RuntimeAdapter } from '@sandbox/core';
+import { UsageError } from '../usage-error.ts';
 
 /** One runtime that the program knows. Loading an adapter takes time, so it is put off until a command needs it. */
 export interface AdapterEntry {
@@ -11,6 +10,29 @@ export interface AdapterEntry {
 }
 
 export type AdapterOptions = <T>(schema: OptionsSchema<T>) => Promise<T>;
+
+/** An adapter whose package is not imported before a command needs it: `lazyAdapter('docker', () => import('@sandbox/adapter-docker'))`. */
+export function lazyAdapter(
+  runtime: string,
+  importPackage: () => Promise<{ readonly default: AdapterPlugin }>,
+): AdapterEntry {
+  return {
+    runtime,
+    async load(options) {
+      const { default: plugin } = await importPackage();
+      return entryOf(plugin).load(options);
+    },
+  };
+}
+
+/** An entry as it is, or of what a package exports. */
+export function entryOf(adapter: AdapterEntry | AdapterPlugin): AdapterEntry {
+  if ('load' in adapter) return adapter;
+  return {
+    runtime: adapter.runtime,
+    load: async (options) => adapter.create(await options(adapter.optionsSchema)),
+  };
+}
 
 /** The entries that `--runtime` leaves: one, or all of them for `auto`. */
 export function chooseEntries(
