@@ -33,12 +33,12 @@ beforeAll(async () => {
 
 /** Ten lines, as the README of an adapter has them. */
 const alone = (runtime: string) => `
-import { create${runtime[0]?.toUpperCase()}${runtime.slice(1)}Adapter as createAdapter } from '@sandbox/adapter-${runtime}';
-import { createSandboxes } from '@sandbox/core';
+  import { create${runtime[0]?.toUpperCase()}${runtime.slice(1)}Adapter as createAdapter } from '@sandbox/adapter-${runtime}';
+  import { createSandboxes } from '@sandbox/core';
 
-await using sandboxes = createSandboxes({ adapter: createAdapter(), scope: process.env.SANDBOX_SCOPE ?? 'test' });
-const { exitCode, stdout } = await sandboxes.run(['sh', '-c', 'echo hello from $(id -u); exit 3']);
-console.log(JSON.stringify({ exitCode, stdout }));
+  await using sandboxes = createSandboxes({ adapter: createAdapter(), scope: process.env.SANDBOX_SCOPE ?? 'test' });
+  const { exitCode, stdout } = await sandboxes.run(['sh', '-c', 'echo hello from $(id -u); exit 3']);
+  console.log(JSON.stringify({ exitCode, stdout }));
 `;
 
 const options = (resolution: 'nodenext' | 'bundler') => ({
