@@ -48,8 +48,8 @@ async function checks(env) {
     async () => void (await mustRun(['tsc', '-p', 'tooling/tsconfig/check.json'], { env })),
   );
   await step('imports', async () => void (await mustRun([node, script('check-imports.ts')], { env })));
-  if (existsSync(script('check-docs.ts')))
-    await step('docs', async () => void (await mustRun([node, script('check-docs.ts')], { env })));
+  const report = join(root, 'tooling', 'api', 'src', 'report.ts');
+  await step('public API', async () => void (await mustRun([node, report, '--check'], { env })));
 }
 
 /**

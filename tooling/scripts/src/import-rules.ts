@@ -33,6 +33,7 @@ const rules: Readonly<Record<string, ImportRule>> = {
   '@sandbox/bench': {
     ours: ['@sandbox/core', '@sandbox/guest', '@sandbox/docker-api', '@sandbox/adapter-*'],
   },
+  '@sandbox/api': { ours: [] },
   '@sandbox/consumer': { ours: [] },
   '@sandbox/testbed': { ours: [] },
   '@sandbox/scripts': { ours: [] },
