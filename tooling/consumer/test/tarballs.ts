@@ -16,7 +16,7 @@ const PATH = [
 /** Runs a program there, and gives its stdout. What it printed is in the error. */
 export async function inside(cwd: string, program: string, ...args: readonly string[]): Promise<string> {
   const env = { ...process.env, PATH, NO_COLOR: '1', npm_config_update_notifier: 'false' };
-  const { stdout } = await run(program, args, { cwd, env, timeout: 240_000 });
+  const { stdout } = await run(program, args, { cwd, env, timeout: 240_000, maxBuffer: 64 * 2 ** 20 });
   return stdout;
 }
 
@@ -24,6 +24,8 @@ export interface Tarball {
   readonly name: string;
   readonly file: string;
   readonly dependencies: readonly string[];
+  /** Else it is a program alone. */
+  readonly isImportable: boolean;
 }
 
 /** Packs all that is published. */
@@ -48,11 +50,11 @@ export async function packAll(directory: string): Promise<readonly Tarball[]> {
     JSON.parse(readFileSync(path.join(repository, file), 'utf8')),
   );
   const files = readdirSync(directory);
-  return manifests.map(({ name, version, dependencies = {}, peerDependencies = {} }) => {
+  return manifests.map(({ name, version, exports, dependencies = {}, peerDependencies = {} }) => {
     const file = `${name.replace('@', '').replace('/', '-')}-${version}.tgz`;
     if (!files.includes(file)) throw new Error(`${name} was not packed`);
     const needed = Object.keys({ ...dependencies, ...peerDependencies });
-    return { name, file: path.join(directory, file), dependencies: needed };
+    return { name, file: path.join(directory, file), dependencies: needed, isImportable: '.' in exports };
   });
 }
 
@@ -69,6 +71,10 @@ export function withDependencies(all: readonly Tarball[], names: readonly string
   return all.filter(({ name }) => wanted.has(name));
 }
 
+/** Lets npm find what is in no registry yet. */
+export const overridesOf = (tarballs: readonly Tarball[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:${file}`]));
+
 /** An empty project of a stranger's that asks for these packages alone. The others of ours are not in any registry yet: they are taken from here where they are needed. */
 export async function project(
   directory: string,
@@ -76,11 +82,9 @@ export async function project(
   { all, names }: { readonly all: readonly Tarball[]; readonly names: readonly string[] },
 ): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  const from = (tarballs: readonly Tarball[]) =>
-    Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:${file}`]));
-  const dependencies = from(all.filter(({ name }) => names.includes(name)));
+  const dependencies = overridesOf(all.filter(({ name }) => names.includes(name)));
   const needed = withDependencies(all, names);
-  const others = from(needed.filter(({ name }) => !names.includes(name)));
+  const others = overridesOf(needed.filter(({ name }) => !names.includes(name)));
   const manifest = { name: 'stranger', private: true, type: 'module', dependencies, overrides: others };
   writeFileSync(path.join(directory, 'package.json'), JSON.stringify(manifest));
   if (manager === 'npm') {
@@ -89,7 +93,7 @@ export async function project(
   }
   const settings = {
     packages: [],
-    overrides: from(needed),
+    overrides: overridesOf(needed),
     // Native code that only ssh:// hosts of Docker need: pnpm wants to be told.
     allowBuilds: { 'cpu-features': false, protobufjs: false, ssh2: false },
   };

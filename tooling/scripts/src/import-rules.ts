@@ -35,6 +35,7 @@ const rules: Readonly<Record<string, ImportRule>> = {
   },
   '@sandbox/api': { ours: [] },
   '@sandbox/consumer': { ours: [] },
+  'create-sandbox-adapter': { ours: [], outside: [], ...noProcesses },
   '@sandbox/testbed': { ours: [] },
   '@sandbox/scripts': { ours: [] },
 };
