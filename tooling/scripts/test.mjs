@@ -35,6 +35,8 @@ const own = {
   SANDBOX_SCOPE: scope,
   SANDBOX_STATE_DIR: join(directory, 'state', 'sandbox'),
   XDG_STATE_HOME: join(directory, 'state'),
+  // Tests start thousands of programs in Node, most of them the same ones.
+  NODE_COMPILE_CACHE: join(directory, 'compile-cache'),
 };
 /** Runtimes that the testbed had started before this run; undefined until it has come to that. */
 let startedBefore = /** @type {Set<string> | undefined} */ (undefined);
