@@ -1,4 +1,34 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Parts of the paths of test files that take minutes, the longest first. All others take less, and fill the gaps. */
+const LONG = [
+  'adapter-apple-container/test/conformance',
+  'adapter-podman/test/rootless',
+  'sandbox/test/installs',
+  'adapter-docker/test/conformance',
+  'adapter-podman/test/conformance',
+  'sandbox/test/tools',
+  'sandbox/test/parity',
+  'sandbox/test/long-lived-faults',
+  'sandbox/test/kept',
+  'sandbox/test/tasks',
+  '/conformance',
+  'consumer/test',
+  'cli/test/exec',
+  'sandbox/test/killed',
+];
+
+/** vitest begins with the largest files; the longest tests have the smallest, and would each run alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = LONG.findIndex((part) => moduleId.includes(part));
+      return found === -1 ? LONG.length : found;
+    };
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
 
 /**
  * Unit tests lie beside the source and need nothing but Node; everything in a `test/` folder may need a real
@@ -6,6 +36,7 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
