@@ -18,9 +18,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { registryFile } from '../naming/state-directory.ts';
+import { openSqliteFile } from '../sqlite/sqlite-file.ts';
 import type { SandboxRecord } from './registry.ts';
-import { openRegistryFile } from './sqlite/registry-file.ts';
-import { MIGRATIONS } from './sqlite/registry-schema.ts';
+import { REGISTRY_FILE } from './sqlite/registry-schema.ts';
 import { createSqliteRegistry } from './sqlite-registry.ts';
 
 const at = new Date('2026-03-01T00:00:00Z');
@@ -182,9 +182,12 @@ test('a damaged lock is replaced', async () => {
 });
 
 describe('of another version', () => {
-  const later = [...MIGRATIONS, 'ALTER TABLE sandboxes ADD COLUMN colour TEXT'];
+  const later = [...REGISTRY_FILE.migrations, 'ALTER TABLE sandboxes ADD COLUMN colour TEXT'];
   const openAs = (migrations: readonly string[]) =>
-    openRegistryFile({ file, migrations, onSetAside: () => expect.unreachable('set aside') });
+    openSqliteFile(
+      { ...REGISTRY_FILE, migrations },
+      { file, onSetAside: () => expect.unreachable('set aside') },
+    );
 
   test('an older file gets what it lacks, and loses nothing', async () => {
     await filled(3);

@@ -4,16 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import type { BootClock } from '../naming/boot-clock.ts';
 import { readInstance } from '../naming/read-instance.ts';
+import { faultOf, reasonOf, type SqliteFault } from '../sqlite/sqlite-faults.ts';
+import {
+  type OpenSqliteFile,
+  openSqliteFile,
+  readSqliteFile,
+  type Statements,
+} from '../sqlite/sqlite-file.ts';
 import { createMemoryRegistry } from './memory-registry.ts';
 import type { CleanupMark, Registry, SandboxRecord } from './registry.ts';
-import { markRow, type RecordRow, recordOf, rowOf, useRow } from './sqlite/record-rows.ts';
-import {
-  type OpenRegistryFile,
-  openRegistryFile,
-  readRegistryFile,
-  type Statements,
-} from './sqlite/registry-file.ts';
-import { faultOf, type RegistryFault, reasonOf } from './sqlite/sqlite-faults.ts';
+import { markRow, type RecordRow, recordOf, rowOf, type SQL, useRow } from './sqlite/record-rows.ts';
+import { REGISTRY_FILE } from './sqlite/registry-schema.ts';
+
+type Name = keyof typeof SQL;
 
 export interface SqliteRegistryOptions {
   /** Made where it is not there, for this user alone; a directory of its own is best, for SQLite keeps more files beside it. */
@@ -41,7 +44,7 @@ class SqliteRegistry implements Registry {
   readonly id: string;
   readonly #file: string;
   readonly #warn: (message: string) => void;
-  #open: OpenRegistryFile | undefined;
+  #open: OpenSqliteFile<Name> | undefined;
   #suspect = false;
   /** What is remembered while the file cannot be used. */
   #meanwhile: { readonly memory: Registry; readonly until: number } | undefined;
@@ -107,7 +110,10 @@ class SqliteRegistry implements Registry {
   }
 
   /** Does it in the file, however busy that is, or else in memory. */
-  async #do<T>(work: (statements: Statements) => T, instead: (memory: Registry) => Promise<T>): Promise<T> {
+  async #do<T>(
+    work: (statements: Statements<Name>) => T,
+    instead: (memory: Registry) => Promise<T>,
+  ): Promise<T> {
     if (this.#meanwhile && performance.now() < this.#meanwhile.until) return instead(this.#meanwhile.memory);
     const end = performance.now() + PATIENCE_MS;
     let attempts = 0;
@@ -127,9 +133,9 @@ class SqliteRegistry implements Registry {
     }
   }
 
-  #statements(remembered: readonly SandboxRecord[]): Statements {
+  #statements(remembered: readonly SandboxRecord[]): Statements<Name> {
     if (this.#open && !this.#open.isCurrent()) this.#drop();
-    this.#open ??= openRegistryFile({
+    this.#open ??= openSqliteFile(REGISTRY_FILE, {
       file: this.#file,
       suspect: this.#suspect,
       onSetAside: (place, reason) => this.#warn(setAside(place, reason)),
@@ -141,7 +147,7 @@ class SqliteRegistry implements Registry {
     return statements;
   }
 
-  #judge(error: unknown): RegistryFault {
+  #judge(error: unknown): SqliteFault {
     const fault = faultOf(error) ?? (SandboxError.is(error) ? 'unusable' : undefined);
     if (fault === undefined) throw error;
     if (fault !== 'busy') this.#drop();
@@ -149,7 +155,7 @@ class SqliteRegistry implements Registry {
     return fault;
   }
 
-  #doWithout(error: unknown, fault: RegistryFault): Registry {
+  #doWithout(error: unknown, fault: SqliteFault): Registry {
     const memory = this.#meanwhile?.memory ?? createMemoryRegistry(readable(this.#file));
     if (this.#meanwhile === undefined) this.#warn(withoutIt(this.#file, error, fault));
     this.#meanwhile = { memory, until: performance.now() + RETRY_MS };
@@ -176,14 +182,14 @@ function idOf(file: string): string {
     .slice(0, 16);
 }
 
-function allOf({ list }: Statements): SandboxRecord[] {
+function allOf({ list }: Statements<Name>): SandboxRecord[] {
   return (list.all() as unknown as RecordRow[]).map(recordOf);
 }
 
 /** What can be read of a file that cannot be written. */
 function readable(file: string): SandboxRecord[] {
   try {
-    const open = readRegistryFile(file);
+    const open = readSqliteFile(REGISTRY_FILE, file);
     try {
       return allOf(open.statements);
     } finally {
@@ -198,7 +204,7 @@ function setAside(place: string, reason: string): string {
   return `the registry of sandboxes was damaged (${reason}), and is now ${place}: sandboxes are found again by their labels, and count as used now`;
 }
 
-function withoutIt(file: string, error: unknown, fault: RegistryFault): string {
+function withoutIt(file: string, error: unknown, fault: SqliteFault): string {
   const what = fault === 'busy' ? 'is kept busy by other programs' : `cannot be used: ${reasonOf(error)}`;
   const todo =
     fault === 'newer' ? 'Use the newer version' : 'Look at that file, its disk and its permissions';

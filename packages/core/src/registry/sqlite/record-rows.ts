@@ -1,7 +1,7 @@
 import type { BootClock } from '../../naming/boot-clock.ts';
 import { TRUST_LEVELS, type Trust } from '../../policy/policy.ts';
+import { SqliteFileError } from '../../sqlite/sqlite-faults.ts';
 import type { SandboxRecord } from '../registry.ts';
-import { RegistryFileError } from './sqlite-faults.ts';
 
 /** A record as the table has it. Times are milliseconds. */
 export interface RecordRow {
@@ -106,7 +106,7 @@ const TRUSTS: ReadonlyMap<string | null, Trust> = new Map(TRUST_LEVELS.map((leve
 function checkRow(row: RecordRow): void {
   const texts = row.name && typeof row.runtime === 'string' && typeof row.instance === 'string';
   if (texts && Number.isSafeInteger(row.created_at) && Number.isSafeInteger(row.last_used_at)) return;
-  throw new RegistryFileError('damaged', 'a row of it is not whole');
+  throw new SqliteFileError('damaged', 'a row of it is not whole');
 }
 
 function bootOf(bootId: string | null, elapsedMs: number | null): BootClock | undefined {

@@ -1,11 +1,7 @@
-/** `SBOX`: tells our files from those of other programs. */
-export const APPLICATION_ID = 0x53424f58;
+import type { SqliteFileKind } from '../../sqlite/sqlite-file.ts';
+import { SQL } from './record-rows.ts';
 
-/**
- * What each version adds to the one before; a file's `user_version` is how many of them it has seen. A published one never changes, and new ones only add (columns that may be null, tables), so
- * that nothing is lost on the way up. A file of a newer version is left alone by programs that do not know it.
- */
-export const MIGRATIONS: readonly string[] = [
+const MIGRATIONS = [
   `CREATE TABLE sandboxes (
     name TEXT NOT NULL PRIMARY KEY,
     runtime TEXT NOT NULL,
@@ -24,3 +20,14 @@ export const MIGRATIONS: readonly string[] = [
     condemned INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID`,
 ];
+
+/** `SBOX`. */
+const APPLICATION_ID = 0x53424f58;
+
+export const REGISTRY_FILE: SqliteFileKind<keyof typeof SQL> = {
+  what: 'registry of sandboxes',
+  applicationId: APPLICATION_ID,
+  migrations: MIGRATIONS,
+  sql: SQL,
+  busyMs: 50,
+};

@@ -1,4 +1,4 @@
-import { SandboxError } from '../../errors/sandbox-error.ts';
+import { SandboxError } from '../errors/sandbox-error.ts';
 
 export type NodeSqlite = typeof import('node:sqlite');
 

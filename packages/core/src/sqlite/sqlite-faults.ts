@@ -1,22 +1,22 @@
 /**
- * What stands against using the file. `busy`: another program has it just now. `damaged`: it is not a registry, or not whole. `newer`: a later version's.
+ * What stands against using the file. `busy`: another program has it just now. `damaged`: it is not one of ours, or not whole. `newer`: a later version's.
  * `unusable`: the disk is full, it may not be written, …
  */
-export type RegistryFault = 'busy' | 'damaged' | 'newer' | 'unusable';
+export type SqliteFault = 'busy' | 'damaged' | 'newer' | 'unusable';
 
 /** Found by ourselves, where SQLite sees nothing wrong. */
-export class RegistryFileError extends Error {
-  override readonly name = 'RegistryFileError';
-  readonly fault: RegistryFault;
+export class SqliteFileError extends Error {
+  override readonly name = 'SqliteFileError';
+  readonly fault: SqliteFault;
 
-  constructor(fault: RegistryFault, message: string) {
+  constructor(fault: SqliteFault, message: string) {
     super(message);
     this.fault = fault;
   }
 }
 
 // https://www.sqlite.org/rescode.html
-const FAULTS: Readonly<Record<number, RegistryFault>> = {
+const FAULTS: Readonly<Record<number, SqliteFault>> = {
   /** A table or a column is not there. */
   1: 'damaged',
   5: 'busy',
@@ -27,8 +27,8 @@ const FAULTS: Readonly<Record<number, RegistryFault>> = {
 };
 
 /** Undefined for what has nothing to do with the file: that is a mistake of ours. */
-export function faultOf(error: unknown): RegistryFault | undefined {
-  if (error instanceof RegistryFileError) return error.fault;
+export function faultOf(error: unknown): SqliteFault | undefined {
+  if (error instanceof SqliteFileError) return error.fault;
   const { code, errcode } = error as { code?: string; errcode?: number };
   if (code === 'ERR_SQLITE_ERROR' && errcode !== undefined) return FAULTS[errcode & 0xff] ?? 'unusable';
   // Of the file system: EROFS, ENOSPC, EACCES.
