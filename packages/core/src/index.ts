@@ -5,6 +5,7 @@ export * from './command/types.ts';
 export * from './errors/index.ts';
 export * from './images/index.ts';
 export * from './lifecycle/index.ts';
+export * from './monitoring/index.ts';
 export * from './naming/index.ts';
 export * from './policy/index.ts';
 export * from './registry/index.ts';

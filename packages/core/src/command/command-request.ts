@@ -1,5 +1,6 @@
 import type { ExecRequest } from '@sandbox/guest';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import type { Purpose } from '../monitoring/execution.ts';
 import { validateCommand, validateEnv } from '../policy/command.ts';
 import { formatDuration } from '../units/duration.ts';
 import type { CommandOptions } from './types.ts';
@@ -18,6 +19,9 @@ export interface CommandContext {
   readonly maxTimeoutMs?: number | undefined;
   /** The policy's TERM, for commands with a terminal. */
   readonly term?: string | undefined;
+  /** Who asks. */
+  readonly user?: string | null | undefined;
+  readonly purpose?: Purpose | undefined;
 }
 
 type Request = { -readonly [K in keyof ExecRequest]: ExecRequest[K] };

@@ -15,7 +15,13 @@ const DEFAULT_SIZE = { rows: 24, columns: 80 };
 /** A spawn whose arguments are checked, ready for a session. */
 export interface PreparedSpawn {
   /** Resolves once the command runs, or has failed to. */
-  start(session: GuestSession, running: RunningCommands): Promise<Command>;
+  start(session: GuestSession, running: RunningCommands): Promise<StartedCommand>;
+}
+
+/** With how many bytes it has printed so far. */
+export interface StartedCommand extends Command {
+  readonly stdoutLength: number;
+  readonly stderrLength: number;
 }
 
 /** Checks everything that can be known before a session is there. */
@@ -59,7 +65,9 @@ function checkSize({ rows, columns }: { rows: number; columns: number }): { rows
 type Request = Parameters<GuestSession['exec']>[0];
 
 /** A command that runs on while its caller does other things. */
-class SpawnedCommand implements Command {
+class SpawnedCommand implements StartedCommand {
+  stdoutLength = 0;
+  stderrLength = 0;
   readonly stdin: WritableStream<Uint8Array>;
   readonly #stdout = new OutputStream(() => this.#guest?.closeStdout());
   readonly #stderr = new OutputStream(() => this.#guest?.closeStderr());
@@ -99,8 +107,14 @@ class SpawnedCommand implements Command {
     const guest = session.exec({
       ...request,
       onStart: (pid) => this.#pid.resolve(pid),
-      onStdout: (chunk, release) => this.#stdout.push(chunk, release),
-      onStderr: (chunk, release) => this.#stderr.push(chunk, release),
+      onStdout: (chunk, release) => {
+        this.stdoutLength += chunk.length;
+        this.#stdout.push(chunk, release);
+      },
+      onStderr: (chunk, release) => {
+        this.stderrLength += chunk.length;
+        this.#stderr.push(chunk, release);
+      },
       onStdoutEnd: () => this.#stdout.end(),
       onStderrEnd: () => this.#stderr.end(),
       onExit: () => {

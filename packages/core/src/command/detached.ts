@@ -4,7 +4,8 @@ import type { CommandOptions, CommandResult } from './types.ts';
  * A command that outlives this program: the sandbox itself keeps it, until it ends, is killed, or the sandbox is stopped. It runs as the sandbox's own user and
  * reads an empty stdin. It has no timeout unless one is given.
  */
-export interface DetachOptions extends Pick<CommandOptions, 'cwd' | 'env' | 'timeoutMs' | 'graceMs'> {
+export interface DetachOptions
+  extends Pick<CommandOptions, 'cwd' | 'env' | 'timeoutMs' | 'graceMs' | 'purpose'> {
   readonly detached: true;
 }
 

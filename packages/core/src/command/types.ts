@@ -1,3 +1,5 @@
+import type { Purpose } from '../monitoring/execution.ts';
+
 /**
  * How a command can end; nothing else exists. Unknown is `lost`, never exit code 0. `exited` alone has an exit code.
  */
@@ -47,6 +49,8 @@ export interface ExecResult extends CommandResult {
 }
 
 export interface CommandOptions {
+  /** What it is for, where that is told: see `onExecution`. Default: the sandbox's. */
+  readonly purpose?: Purpose | undefined;
   /** Absolute, or relative to the sandbox's working directory. */
   readonly cwd?: string | undefined;
   /** Over the sandbox's environment. */

@@ -1,11 +1,16 @@
 import type { CommandContext } from '../command/command-request.ts';
-import type { ResolvedPolicy } from '../policy/policy.ts';
+import type { LaunchPlan } from './launch-plan.ts';
 import type { SandboxGuest } from './sandbox-guest.ts';
 
-/** What a policy means for the commands of a sandbox. */
+/** Whose commands they are, what holds for them, and what they are for. */
+export type CommandPlan = Pick<LaunchPlan, 'resolved' | 'purpose'> & {
+  readonly record: Pick<LaunchPlan['record'], 'user'>;
+};
+
+/** What a plan means for the commands of a sandbox. */
 export function commandContext(
   guest: SandboxGuest,
-  { policy, ceiling }: ResolvedPolicy,
+  { resolved: { policy, ceiling }, purpose, record: { user } }: CommandPlan,
   more: Pick<CommandContext, 'cwd' | 'env'> = {},
 ): CommandContext {
   return {
@@ -14,6 +19,8 @@ export function commandContext(
     timeoutMs: policy.timeoutMs,
     maxTimeoutMs: ceiling.maxTimeoutMs,
     term: policy.env.TERM,
+    user,
+    purpose,
     ...more,
   };
 }

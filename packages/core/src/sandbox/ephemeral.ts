@@ -40,7 +40,7 @@ export async function createEphemeral(services: Services, request: EphemeralRequ
   guest.runtimeReason = launch.runtimeReason;
   guest.enforcement = launch.plan.report;
   guest.warnings = [...launch.warnings, ...(request.warnings ?? [])];
-  const handle = new SandboxHandle(guest, 'created', commandContext(guest, launch.resolved));
+  const handle = new SandboxHandle(guest, 'created', commandContext(guest, launch));
   if (!request.start) return handle;
   try {
     await guest.start();

@@ -92,7 +92,7 @@ export async function openExisting(
     throw guest.error(error, 'open');
   }
   const { env } = resolved.policy;
-  const context = commandContext(guest, resolved, { env, cwd: options.workdir });
+  const context = commandContext(guest, { ...launch, resolved }, { env, cwd: options.workdir });
   return new SandboxHandle(guest, 'opened', context);
 }
 
@@ -116,7 +116,8 @@ export async function handleFor(
   }).catch(() => undefined);
   const guest = new SandboxGuest(foundParts(services, found, lifecycle, existing, launch));
   if (launch !== undefined) guest.report(reportExisting(launch, []));
-  return new SandboxHandle(guest, 'found', commandContext(guest, launch?.resolved ?? resolved));
+  const plan = launch ?? { resolved, purpose: {}, record: { user: settings.user ?? null } };
+  return new SandboxHandle(guest, 'found', commandContext(guest, plan));
 }
 
 /** What is there is told and not refused: whoever opens a session is. */

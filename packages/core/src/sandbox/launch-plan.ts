@@ -4,6 +4,8 @@ import type { SandboxSpec } from '../adapter/spec.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { readImageNotes } from '../images/image-notes.ts';
 import { buildSpec, type RootSource, systemPath, type UsedOfImage } from '../lifecycle/build-spec.ts';
+import type { Purpose } from '../monitoring/execution.ts';
+import { purposeOf } from '../monitoring/purpose.ts';
 import { labelsFor } from '../naming/labels.ts';
 import { ephemeralName } from '../naming/names.ts';
 import { checkSandboxCount } from '../policy/ceilings.ts';
@@ -34,6 +36,8 @@ export interface LaunchPlan {
   readonly record: SandboxRecord;
   readonly workspace: CheckedWorkspace | null;
   readonly warnings: readonly string[];
+  /** What its commands are for that do not say. */
+  readonly purpose: Purpose;
 }
 
 export interface LaunchRequest {
@@ -151,7 +155,10 @@ export function planLaunch(services: Services, request: LaunchRequest): LaunchPl
     workdir: options.workdir,
   });
   const warnings = [...resolved.warnings, ...plan.warnings];
-  return { adapter, probe, runtimeReason, resolved, plan, spec, record, workspace: mounted, warnings };
+  return {
+    ...{ adapter, probe, runtimeReason, resolved, plan, spec, record, workspace: mounted, warnings },
+    purpose: purposeOf(task, options.purpose),
+  };
 }
 
 function recordFor(services: Services, request: LaunchRequest & { readonly name: string }): SandboxRecord {

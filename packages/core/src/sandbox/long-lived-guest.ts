@@ -29,7 +29,7 @@ export async function startLongLived(
   }
   // From now on it is more than half made.
   await guest.touch();
-  return new SandboxHandle(guest, 'opened', commandContext(guest, launch.resolved));
+  return new SandboxHandle(guest, 'opened', commandContext(guest, launch));
 }
 
 /** Brings it to run, and opens the first session, which checks what is there. */

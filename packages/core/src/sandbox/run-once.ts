@@ -1,9 +1,11 @@
 import { CommandError } from '../command/command-error.ts';
 import { prepareExec } from '../command/exec.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import { unlessFailed } from '../monitoring/observer.ts';
 import { createEphemeral } from './ephemeral.ts';
 import type { SandboxHandle } from './sandbox-handle.ts';
 import type { Services } from './services.ts';
+import { subjectOf } from './subject.ts';
 import type { RunOptions, RunResult } from './types.ts';
 
 /** One command in a sandbox of its own, which is gone when this settles, however it settles. */
@@ -12,13 +14,13 @@ export async function runOnce(
   command: readonly string[],
   options: RunOptions,
 ): Promise<RunResult> {
-  // A wrong argument is found before anything is made.
-  prepareExec(command, options, { runtime: options.runtime ?? '', sandbox: '', timeoutMs: null });
-  const handle = await createEphemeral(services, {
-    options,
-    start: true,
-    policy: { timeoutMs: options.timeoutMs },
-  });
+  const handle = await unlessFailed(
+    services.observer,
+    'run',
+    () => ({ ...subjectOf(services, options), argv: command, env: options.env ?? null }),
+    () => prepare(services, command, options),
+    options.signal,
+  );
   let result: RunResult;
   try {
     result = await execute(handle, command, options);
@@ -35,13 +37,23 @@ export async function runOnce(
   return result;
 }
 
+async function prepare(
+  services: Services,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<SandboxHandle> {
+  // A wrong argument is found before anything is made.
+  prepareExec(command, options, { runtime: options.runtime ?? '', sandbox: '', timeoutMs: null });
+  return createEphemeral(services, { options, start: true, policy: { timeoutMs: options.timeoutMs } });
+}
+
 async function execute(
   handle: SandboxHandle,
   command: readonly string[],
   options: RunOptions,
 ): Promise<RunResult> {
   const { cwd, env, stdin, graceMs, signal, maxOutputBytes, onOutputLimit, onStdout, onStderr } = options;
-  const result = await handle.exec(command, {
+  const result = await handle.execAs('run', command, {
     ...{ cwd, env, stdin, graceMs, signal, maxOutputBytes, onOutputLimit, onStdout, onStderr },
   });
   return { ...result, runtime: handle.runtime, sandbox: handle.name, enforcement: handle.enforcement };

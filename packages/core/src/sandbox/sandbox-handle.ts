@@ -1,11 +1,15 @@
+import type { GuestSession } from '@sandbox/guest';
 import type { SandboxStats } from '../adapter/adapter.ts';
-import { prepareSpawn } from '../command/command.ts';
+import { prepareSpawn, type StartedCommand } from '../command/command.ts';
 import { type CommandContext, milliseconds } from '../command/command-request.ts';
 import type { DetachedCommand, DetachOptions } from '../command/detached.ts';
 import { prepareExec } from '../command/exec.ts';
 import { createShell } from '../command/shell.ts';
 import type { Command, ExecOptions, ExecResult, Shell, SpawnOptions } from '../command/types.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import type { Operation } from '../monitoring/execution.ts';
+import type { Observation } from '../monitoring/observer.ts';
+import { purposeOf } from '../monitoring/purpose.ts';
 import type { EnforcementReport } from '../policy/policy.ts';
 import type { SandboxFiles } from '../transfer/files.ts';
 import { SandboxFilesOverSession } from '../transfer/guest-files.ts';
@@ -73,11 +77,29 @@ export class SandboxHandle implements Sandbox {
     return maxTimeoutMs === undefined ? timeoutMs : Math.min(timeoutMs ?? maxTimeoutMs, maxTimeoutMs);
   }
 
-  async exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    checkEnabled(this.#guest.services.settings, 'exec');
-    const prepared = prepareExec(command, options, this.#context);
-    const repeatable = options.stdin === undefined || typeof options.stdin === 'string';
-    return this.#guest.use(options, repeatable, (session) => prepared.run(session, this.#guest.running));
+  exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return this.execAs('exec', command, options);
+  }
+
+  /** As a part of that call. */
+  async execAs(
+    operation: 'exec' | 'run',
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<ExecResult> {
+    const observation = this.#observe(operation, command, options);
+    try {
+      checkEnabled(this.#guest.services.settings, 'exec');
+      const prepared = prepareExec(command, options, this.#context);
+      const repeatable = options.stdin === undefined || typeof options.stdin === 'string';
+      const run = (session: GuestSession) => prepared.run(session, this.#guest.running);
+      const result = await this.#guest.use(options, repeatable, run);
+      observation?.ended(result, result);
+      return result;
+    } catch (error) {
+      observation?.failed(error, options.signal);
+      throw error;
+    }
   }
 
   spawn(command: readonly string[], options: DetachOptions): Promise<DetachedCommand>;
@@ -86,10 +108,18 @@ export class SandboxHandle implements Sandbox {
     command: readonly string[],
     options: SpawnOptions | DetachOptions = {},
   ): Promise<Command | DetachedCommand> {
-    checkEnabled(this.#guest.services.settings, 'spawn');
-    if (options.detached === true) return this.commands.start(command, options);
-    const prepared = prepareSpawn(command, options, this.#context);
-    return this.#guest.use(options, true, (session) => prepared.start(session, this.#guest.running));
+    const signal = options.detached ? undefined : options.signal;
+    const observation = this.#observe(options.detached ? 'detached' : 'spawn', command, options);
+    try {
+      checkEnabled(this.#guest.services.settings, 'spawn');
+      const started = await this.#start(command, options);
+      if ('id' in started) observation?.left();
+      else if (observation) watch(started, observation, signal);
+      return started;
+    } catch (error) {
+      observation?.failed(error, signal);
+      throw error;
+    }
   }
 
   async start(): Promise<void> {
@@ -148,6 +178,28 @@ export class SandboxHandle implements Sandbox {
     return this.#origin === 'created' ? this.remove() : this.close();
   }
 
+  #start(
+    command: readonly string[],
+    options: SpawnOptions | DetachOptions,
+  ): Promise<StartedCommand | DetachedCommand> {
+    if (options.detached === true) return this.commands.start(command, options);
+    const prepared = prepareSpawn(command, options, this.#context);
+    return this.#guest.use(options, true, (session) => prepared.start(session, this.#guest.running));
+  }
+
+  #observe(
+    operation: Operation,
+    argv: readonly string[],
+    options: Pick<SpawnOptions, 'env' | 'purpose' | 'terminal'>,
+  ): Observation | undefined {
+    const { user = null, purpose } = this.#context;
+    return this.#guest.services.observer?.begin(operation, {
+      ...{ user, argv, env: options.env ?? null, terminal: Boolean(options.terminal) },
+      ...{ runtime: this.runtime, sandbox: this.name, lifecycle: this.lifecycle },
+      ...purposeOf(purpose, options.purpose),
+    });
+  }
+
   async #end(verb: 'stop' | 'kill'): Promise<void> {
     const { adapter, name, lifecycle } = this.#guest;
     try {
@@ -171,4 +223,12 @@ export class SandboxHandle implements Sandbox {
     }
     services.held.delete(this);
   }
+}
+
+/** Tells how it ended, whenever it does. */
+function watch(command: StartedCommand, observation: Observation, signal: AbortSignal | undefined): void {
+  command.wait().then(
+    (result) => observation.ended(result, command),
+    (error) => observation.failed(error, signal),
+  );
 }

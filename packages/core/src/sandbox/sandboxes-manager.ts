@@ -2,6 +2,7 @@ import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { CommandError } from '../command/command-error.ts';
 import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import { unlessFailed } from '../monitoring/observer.ts';
 import { LABEL } from '../naming/labels.ts';
 import { validateName } from '../naming/names.ts';
 import type { Caller } from '../policy/settings.ts';
@@ -29,6 +30,7 @@ import type {
   UninstallReport,
 } from './sandboxes.ts';
 import { createServices, type Services } from './services.ts';
+import { subjectOf } from './subject.ts';
 import { endTask, isTask, openTask } from './tasks.ts';
 import type {
   CreateOptions,
@@ -77,7 +79,7 @@ class SandboxesManager implements Sandboxes {
   open(options: OpenOptions): Promise<Sandbox>;
   open(options: TaskOptions): Promise<Sandbox>;
   open(options: OpenOptions | TaskOptions): Promise<Sandbox> {
-    return this.#call('open', options.signal, () =>
+    return this.#making('open', options, () =>
       isTask(options) ? openTask(this.#services, options) : openLongLived(this.#services, options),
     );
   }
@@ -88,7 +90,7 @@ class SandboxesManager implements Sandboxes {
 
   create(options: CreateOptions & { readonly start?: boolean } = {}): Promise<Sandbox> {
     const { start = true } = options;
-    return this.#call('create', options.signal, () => createEphemeral(this.#services, { options, start }));
+    return this.#making('create', options, () => createEphemeral(this.#services, { options, start }));
   }
 
   get(name: string, caller?: Caller): Promise<Sandbox> {
@@ -143,6 +145,18 @@ class SandboxesManager implements Sandboxes {
     return this.close();
   }
 
+  #making<T>(
+    operation: 'create' | 'open',
+    options: CreateOptions | TaskOptions,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { signal } = options;
+    const subject = () => subjectOf(this.#services, options);
+    return this.#call(operation, signal, () =>
+      unlessFailed(this.#services.observer, operation, subject, work, signal),
+    );
+  }
+
   async #call<T>(operation: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw closedError(operation);
     const result = work();
@@ -176,7 +190,7 @@ class SandboxesManager implements Sandboxes {
   }
 
   async #close(): Promise<void> {
-    const { closing, held, adapters, options, orphans, registry } = this.#services;
+    const { closing, held, adapters, options, orphans, observer, registry } = this.#services;
     closing.abort(closedError('close'));
     const handles = async (): Promise<PromiseSettledResult<void>[]> =>
       Promise.allSettled([...held].map((handle) => handle.close()));
@@ -186,6 +200,7 @@ class SandboxesManager implements Sandboxes {
     const results = [...first, ...(await handles())];
     await orphans.end();
     await Promise.allSettled(adapters.map((adapter) => adapter.close()));
+    await observer?.close();
     if (options.registry === undefined) await registry.close();
     const failures = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason);
     if (failures.length > 0) throw toSandboxError(failures[0], { operation: 'close' });

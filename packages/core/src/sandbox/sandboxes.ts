@@ -4,6 +4,7 @@ import type { AgentSpec } from '../adapter/spec.ts';
 import type { ExecOptions } from '../command/types.ts';
 import type { SandboxError } from '../errors/sandbox-error.ts';
 import type { CleanupClock } from '../lifecycle/select-for-cleanup.ts';
+import type { ExecutionDetail, OnExecution } from '../monitoring/execution.ts';
 import type { CeilingsByTrust } from '../policy/ceilings.ts';
 import type { PolicyInput, Trust } from '../policy/policy.ts';
 import type { Caller, SettingsSource } from '../policy/settings.ts';
@@ -52,6 +53,13 @@ export interface SandboxesOptions {
   readonly scope?: string;
   /** The agent, for a program that is bundled into one file, and does not find what `@sandbox/guest` carries. Default: that. */
   readonly agent?: AgentSpec;
+  /**
+   * Told of each execution once it is over. It has its turn when the caller of the command has the result; what it throws or rejects with is one warning of the process and nothing else, and
+   * only `close` waits for it, for a second at most. It runs in this thread: what blocks that blocks everything. Default: nobody is told. See `createSqliteExecutions`.
+   */
+  readonly onExecution?: OnExecution | undefined;
+  /** What `onExecution` is told besides, which may be secret. Default: nothing. */
+  readonly executionDetails?: readonly ExecutionDetail[] | undefined;
   /** What time it is. Default: the system's own clocks. */
   readonly clock?: () => CleanupClock;
 }

@@ -6,6 +6,7 @@ import type { AgentSpec } from '../adapter/spec.ts';
 import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import type { CleanupClock } from '../lifecycle/select-for-cleanup.ts';
+import { Observer } from '../monitoring/observer.ts';
 import { readBootClock } from '../naming/boot-clock.ts';
 import { formatInstance } from '../naming/instance.ts';
 import { readInstance } from '../naming/read-instance.ts';
@@ -35,6 +36,8 @@ export interface Services {
   readonly probes: ProbeCache;
   readonly images: ImageCache;
   readonly orphans: OrphanSweeps;
+  /** Undefined: nobody asked to be told of executions. */
+  readonly observer: Observer | undefined;
   /** Handles of this program that are not closed. */
   readonly held: Set<HeldSandbox>;
   /** Fires when the manager closes: nothing new is made then. */
@@ -61,6 +64,7 @@ export function createServices(options: SandboxesOptions): Services {
     probes: new ProbeCache(),
     images: new ImageCache(),
     orphans: new OrphanSweeps((adapter, signal) => sweepRuntime(services, adapter, signal)),
+    observer: options.onExecution && new Observer(options.onExecution, options.executionDetails),
     held: new Set(),
     closing,
     clock: options.clock ?? (() => ({ now: new Date(), boot: readBootClock() })),

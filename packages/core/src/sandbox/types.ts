@@ -2,6 +2,7 @@ import type { SandboxInfo, SandboxStats } from '../adapter/adapter.ts';
 import type { OnImageProgress } from '../adapter/images.ts';
 import type { DetachedCommand, DetachOptions, SandboxCommands } from '../command/detached.ts';
 import type { Command, ExecOptions, ExecResult, Shell, SpawnOptions } from '../command/types.ts';
+import type { Purpose } from '../monitoring/execution.ts';
 import type { EnforcementReport, PolicyInput, Trust } from '../policy/policy.ts';
 import type { ToolsInput } from '../tools/tools.ts';
 import type { SandboxFiles } from '../transfer/files.ts';
@@ -102,6 +103,8 @@ export interface CreateOptions {
   /** Name of a configured job to act as: with its user, and its settings over theirs. */
   readonly cron?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What its commands are for that do not say, where that is told: see `onExecution`. */
+  readonly purpose?: Purpose | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnImageProgress | undefined;
 }
