@@ -12,3 +12,8 @@ export function stateDirectory(env: Readonly<Record<string, string | undefined>>
 export function registryFile(env?: Readonly<Record<string, string | undefined>>): string {
   return join(stateDirectory(env), 'registry', 'sandboxes.sqlite');
 }
+
+/** What this user's programs have recorded of executions, in such a directory too. */
+export function executionsFile(env?: Readonly<Record<string, string | undefined>>): string {
+  return join(stateDirectory(env), 'monitoring', 'executions.sqlite');
+}

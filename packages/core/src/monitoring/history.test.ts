@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Execution } from './execution.ts';
+import { readHistory } from './history.ts';
+import { createSqliteExecutions } from './sqlite-executions.ts';
+
+const at = new Date();
+const execution = (more: Partial<Execution>): Execution => ({
+  ...{ operation: 'exec', startedAt: at, durationMs: 10, user: 'ann', project: null, task: null },
+  ...{ language: null, runtime: 'docker', sandbox: 'box', lifecycle: 'ephemeral', terminal: false },
+  ...{ ending: 'exited', errorCode: null, exitCode: 0, peakMemoryBytes: 100, cpuMs: 5, stdoutBytes: 2 },
+  ...{ stderrBytes: 3, argv: null, env: null },
+  ...more,
+});
+const unrun = {
+  ending: null,
+  exitCode: null,
+  peakMemoryBytes: null,
+  cpuMs: null,
+  stdoutBytes: null,
+} as const;
+
+let directory: string;
+let count = 0;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'history-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** A file of these. */
+async function fileOf(executions: readonly Partial<Execution>[]): Promise<string> {
+  count += 1;
+  const file = join(directory, `${count}`, 'executions.sqlite');
+  const store = createSqliteExecutions({ file });
+  for (const one of executions) void store.record(execution(one));
+  await store.close();
+  return file;
+}
+
+test('tells rates, endings, durations and use, of each user and of all', async () => {
+  const file = await fileOf([
+    { durationMs: 1, peakMemoryBytes: 900 },
+    { durationMs: 2, exitCode: 1 },
+    { durationMs: 3, ending: 'timed-out', exitCode: null },
+    { durationMs: 5_000, terminal: true },
+    { ...unrun, errorCode: 'UNAVAILABLE', durationMs: 400 },
+    { user: 'bob', ending: 'lost', exitCode: null, peakMemoryBytes: null, cpuMs: null, durationMs: 700 },
+    { user: null, ...unrun, operation: 'detached', durationMs: null },
+  ]);
+  const since = new Date(0);
+  expect(readHistory({ file, since, by: 'user' })).toEqual([
+    {
+      ...{ key: 'ann', executions: 5, failures: 2, errors: 1, failureRate: 0.4, errorRate: 0.2 },
+      outcomes: { exited: 3, 'timed-out': 1, UNAVAILABLE: 1 },
+      durationMs: { p50: 2, p95: 3, p99: 3 },
+      ...{ cpuMs: 20, peakMemoryBytes: 900, stdoutBytes: 8, stderrBytes: 15 },
+    },
+    {
+      ...{ key: null, executions: 1, failures: 0, errors: 0, failureRate: 0, errorRate: 0 },
+      ...{ outcomes: { started: 1 }, durationMs: null },
+      ...{ cpuMs: 0, peakMemoryBytes: null, stdoutBytes: 0, stderrBytes: 3 },
+    },
+    {
+      ...{ key: 'bob', executions: 1, failures: 0, errors: 1, failureRate: 0, errorRate: 1 },
+      ...{ outcomes: { lost: 1 }, durationMs: null },
+      ...{ cpuMs: 0, peakMemoryBytes: null, stdoutBytes: 2, stderrBytes: 3 },
+    },
+  ]);
+  expect(readHistory({ file, since })).toMatchObject([{ key: null, executions: 7, failures: 2, errors: 2 }]);
+});
+
+test('goes by any of the groups, one user, and a time', async () => {
+  const before = new Date(at.getTime() - 86_400_000);
+  const file = await fileOf([
+    { runtime: 'docker', language: 'python', project: 'web' },
+    { runtime: 'nsjail', language: 'python', user: 'bob' },
+    { runtime: 'nsjail', startedAt: before },
+  ]);
+  const keys = (more: object) =>
+    readHistory({ file, since: new Date(0), ...more }).map(({ key, executions }) => [key, executions]);
+  expect(keys({ by: 'runtime' })).toEqual([
+    ['nsjail', 2],
+    ['docker', 1],
+  ]);
+  expect(keys({ by: 'language' })).toEqual([
+    ['python', 2],
+    [null, 1],
+  ]);
+  expect(keys({ by: 'project', user: 'ann' })).toEqual([
+    [null, 1],
+    ['web', 1],
+  ]);
+  expect(keys({ since: at, by: 'runtime' })).toEqual([
+    ['docker', 1],
+    ['nsjail', 1],
+  ]);
+  expect(keys({ since: new Date(at.getTime() + 1) })).toEqual([]);
+  expect(keys({ user: "o'brien" })).toEqual([]);
+});
+
+test('percentiles are the nearest rank', async () => {
+  const ofAll = fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 250 });
+  await fc.assert(
+    fc.asyncProperty(ofAll, async (durations) => {
+      const file = await fileOf(durations.map((durationMs) => ({ durationMs })));
+      const sorted = durations.toSorted((one, other) => one - other);
+      const rank = (percent: number) => sorted[Math.ceil((sorted.length * percent) / 100) - 1];
+      const [row] = readHistory({ file, since: new Date(0) });
+      expect(row?.durationMs).toEqual({ p50: rank(50), p95: rank(95), p99: rank(99) });
+    }),
+    { numRuns: 15 },
+  );
+});
