@@ -2,7 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configJsonSchema } from '../src/json-schema.ts';
-import { CEILING_KEYS, type KeyInfo, SANDBOX_KEYS, type SandboxKeyInfo, SERVER_KEYS } from '../src/keys.ts';
+import {
+  CEILING_KEYS,
+  type KeyInfo,
+  MONITORING_KEYS,
+  SANDBOX_KEYS,
+  type SandboxKeyInfo,
+  SERVER_KEYS,
+} from '../src/keys.ts';
 import { toml } from '../src/template.ts';
 import { written } from '../src/value-kinds.ts';
 
@@ -49,20 +56,20 @@ function ceilingTable(): string {
   );
 }
 
-function serverTable(): string {
+function plainTable(keys: Readonly<Record<string, KeyInfo>>): string {
   return table(
     ['key', 'what it says', 'written as', 'built in'],
-    Object.entries(SERVER_KEYS).map(([key, info]) => [
-      `\`${key}\``,
-      info.about,
-      info.kind.allowed,
-      builtIn(info as KeyInfo),
-    ]),
+    Object.entries(keys).map(([key, info]) => [`\`${key}\``, info.about, info.kind.allowed, builtIn(info)]),
   );
 }
 
 function readme(text: string): string {
-  const tables = { sandbox: sandboxTable(), ceilings: ceilingTable(), server: serverTable() };
+  const tables = {
+    sandbox: sandboxTable(),
+    ceilings: ceilingTable(),
+    server: plainTable(SERVER_KEYS),
+    monitoring: plainTable(MONITORING_KEYS),
+  };
   return Object.entries(tables).reduce((before, [name, made]) => {
     const begin = `<!-- ${name}: made by packages/config/scripts/generated.ts -->\n`;
     const [head, rest] = before.split(begin);

@@ -1,8 +1,17 @@
 import type { Caller, CallerSettings, CleanupSettings, OptionsSchema, SettingsSource } from '@sandbox/core';
+import { MONITORING_KEYS } from './keys.ts';
 import { NO_CONFIG, type ParsedConfig } from './parsed-config.ts';
 import { callerSettings, cleanupSettings } from './resolve.ts';
 import { runtimeOptions } from './runtime-options.ts';
 import type { ConfigKey } from './schema.ts';
+
+/** `[monitoring]`, with what holds without it. */
+export interface MonitoringSettings {
+  readonly enabled: boolean;
+  readonly retentionDays: number;
+  readonly recordArgv: boolean;
+  readonly recordEnv: boolean;
+}
 
 /** What `sandbox.toml` says, for `createSandboxes({ settings })`. See `openConfig`. */
 export class Config implements SettingsSource, Disposable {
@@ -49,6 +58,18 @@ export class Config implements SettingsSource, Disposable {
   /** Host directories that this user may take workspaces from over HTTP. */
   workspaceRoots(user: string): readonly string[] {
     return this.#parsed.values.users?.find(({ name }) => name === user)?.workspace_roots ?? [];
+  }
+
+  /** What is recorded of executions. */
+  get monitoring(): MonitoringSettings {
+    const values = this.#parsed.values.monitoring ?? {};
+    const { enabled, retention_days, record_argv, record_env } = MONITORING_KEYS;
+    return {
+      enabled: values.enabled ?? enabled.builtIn,
+      retentionDays: values.retention_days ?? retention_days.builtIn,
+      recordArgv: values.record_argv ?? record_argv.builtIn,
+      recordEnv: values.record_env ?? record_env.builtIn,
+    };
   }
 
   settingsFor(caller: Caller): CallerSettings {

@@ -5,6 +5,8 @@ export { configCandidates, type FindFileOptions, type FoundFile, findConfigFile 
 export {
   CEILING_KEYS,
   type CeilingKey,
+  MONITORING_KEYS,
+  type MonitoringValues,
   SANDBOX_KEYS,
   type SandboxKey,
   type SandboxValues,

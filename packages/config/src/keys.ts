@@ -245,6 +245,35 @@ export const SERVER_KEYS = {
 export type ServerKey = keyof typeof SERVER_KEYS;
 export type ServerValues = { readonly [K in ServerKey]?: number | undefined };
 
+/** Of `[monitoring]`: what `sandbox` commands and the service record of executions. Read when they start. */
+export const MONITORING_KEYS = {
+  enabled: {
+    kind: bool,
+    about: 'Whether executions are recorded: who ran what for, where, how it ended and what it used.',
+    builtIn: true,
+  },
+  retention_days: {
+    kind: wholeNumber(1, 36_500) as ValueKind<number>,
+    about: 'Days after which a record is removed. There are never more than a million.',
+    builtIn: 30,
+  },
+  record_argv: {
+    kind: bool,
+    about: 'Whether the words of commands are recorded too. There may be secrets among them.',
+    builtIn: false,
+  },
+  record_env: {
+    kind: bool,
+    about: 'Whether the variables that commands are given are recorded too. There may be secrets among them.',
+    builtIn: false,
+  },
+} as const satisfies Record<string, KeyInfo>;
+
+export type MonitoringKey = keyof typeof MONITORING_KEYS;
+export type MonitoringValues = {
+  readonly [K in MonitoringKey]?: ValueOf<(typeof MONITORING_KEYS)[K]> | undefined;
+};
+
 /** At the top of the file, before the first table. */
 export const TOP_KEYS = {
   default_trust: {

@@ -1,5 +1,6 @@
 import { SandboxError } from '@sandbox/core';
 import { describe, expect, test } from 'vitest';
+import { Config } from './config.ts';
 import { CEILING_KEYS, SANDBOX_KEYS } from './keys.ts';
 import { parseConfig } from './parse-config.ts';
 import { ConfigError } from './problems.ts';
@@ -207,4 +208,18 @@ best_effort = ["cpus"]
     ...{ allowNetwork: false, allowRoot: true, allowLongLived: false, bestEffort: ['cpus'] },
   });
   expect(Object.keys(CEILING_KEYS)).toHaveLength(9);
+});
+
+test('what is recorded, with what holds without it', () => {
+  const of = (text: string) => new Config(parseConfig(text, 'f')).monitoring;
+  const builtIn = { enabled: true, retentionDays: 30, recordArgv: false, recordEnv: false };
+  expect(of('')).toEqual(builtIn);
+  expect(of('[monitoring]\nretention_days = 7\nrecord_argv = true')).toEqual({
+    ...builtIn,
+    ...{ retentionDays: 7, recordArgv: true },
+  });
+  expect(of('[monitoring]\nenabled = false').enabled).toBe(false);
+  for (const wrong of ['retention_days = 0', 'retention_days = "7d"', 'enabled = 1', 'record_env = "yes"'])
+    expect(errorOf(`[monitoring]\n${wrong}`).message).toContain(`monitoring.${wrong.split(' ')[0]}`);
+  expect(errorOf('[monitoring]\nretention = 7').hint).toContain('retention_days');
 });

@@ -1,6 +1,6 @@
 import { TRUST_LEVELS } from '@sandbox/core';
 import type { z } from 'zod';
-import { CEILING_KEYS, SANDBOX_KEYS, SERVER_KEYS, TOP_KEYS } from './keys.ts';
+import { CEILING_KEYS, MONITORING_KEYS, SANDBOX_KEYS, SERVER_KEYS, TOP_KEYS } from './keys.ts';
 import type { ParsedConfig } from './parsed-config.ts';
 import { ConfigError, type ConfigProblem, nearest } from './problems.ts';
 import { type ConfigValues, configSchema } from './schema.ts';
@@ -96,13 +96,14 @@ function knownAt(table: TomlPath): readonly string[] {
   );
 }
 
-const TABLES = ['sandbox', 'users', 'cron', 'keys', 'server', 'trust', 'runtimes'];
+const TABLES = ['sandbox', 'users', 'cron', 'keys', 'server', 'monitoring', 'trust', 'runtimes'];
 
 const OTHER_KEYS: Readonly<Record<string, readonly string[]>> = {
   users: ['name', 'trust', 'workspace_roots', 'sandbox'],
   cron: ['name', 'user', 'sandbox'],
   keys: ['id', 'user', 'hash', 'created'],
   server: Object.keys(SERVER_KEYS),
+  monitoring: Object.keys(MONITORING_KEYS),
 };
 
 /** As people call a key: `users.alice.sandbox.memory`. */

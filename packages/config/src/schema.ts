@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   CEILING_KEYS,
   type KeyInfo,
+  MONITORING_KEYS,
+  type MonitoringValues,
   SANDBOX_KEYS,
   type SandboxValues,
   SERVER_KEYS,
@@ -76,6 +78,10 @@ export const configSchema = z.strictObject({
     .strictObject(shapeOf(SERVER_KEYS))
     .optional()
     .meta({ description: 'What holds for sandbox serve.' }),
+  monitoring: z
+    .strictObject(shapeOf(MONITORING_KEYS))
+    .optional()
+    .meta({ description: 'What is recorded of executions.' }),
   trust: z
     .strictObject(Object.fromEntries(TRUST_LEVELS.map((level) => [level, ceilings.optional()])))
     .optional()
@@ -114,6 +120,7 @@ export interface ConfigValues {
   readonly cron?: readonly ConfigJob[] | undefined;
   readonly keys?: readonly ConfigKey[] | undefined;
   readonly server?: ServerValues | undefined;
+  readonly monitoring?: MonitoringValues | undefined;
   readonly trust?: CeilingsByTrust | undefined;
   /** Options of adapters as they are written: each adapter checks its own when it is loaded. */
   readonly runtimes?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;

@@ -1,4 +1,4 @@
-import { CEILING_KEYS, type KeyInfo, SANDBOX_KEYS, SERVER_KEYS, TOP_KEYS } from './keys.ts';
+import { CEILING_KEYS, type KeyInfo, MONITORING_KEYS, SANDBOX_KEYS, SERVER_KEYS, TOP_KEYS } from './keys.ts';
 import { written } from './value-kinds.ts';
 
 const WIDTH = 100;
@@ -39,6 +39,10 @@ export function configTemplate(): string {
     '# What holds for sandbox serve; it reads this when it starts. Keys of its users: sandbox keys add.',
     '[server]',
     ...Object.entries(SERVER_KEYS).flatMap(([key, info]) => lines(key, info)),
+    '',
+    '# What is recorded of executions: sandbox stats --history shows it.',
+    '[monitoring]',
+    ...Object.entries(MONITORING_KEYS).flatMap(([key, info]) => lines(key, info)),
     '',
     '# Options of adapters, as their READMEs list them.',
     '#',
