@@ -123,6 +123,7 @@ describe.skipIf(!dockerIsNamed || !canRunPrivateDocker())('an engine of its own'
     expect((await labelled()).length).toBeGreaterThan(4);
     const df = JSON.parse((await app(['df', '--json', '--runtime', 'docker'])).stdout) as { kind: string }[];
     expect([...new Set(df.map(({ kind }) => kind))].sort()).toEqual([
+      'history',
       'image',
       'registry',
       'sandbox',

@@ -1,5 +1,5 @@
 import type { Config } from '@sandbox/config';
-import type { Sandboxes } from '@sandbox/core';
+import type { Sandboxes, SandboxesOptions, SqliteExecutionsOptions } from '@sandbox/core';
 import type { LanguageCatalog } from '@sandbox/languages';
 import { Option } from 'commander';
 import type { AdapterEntry } from './adapters/adapter-entry.ts';
@@ -36,6 +36,8 @@ export interface SandboxesFlags {
   readonly runtime?: string | undefined;
   /** A file, or what was read from it. */
   readonly config?: string | Config | undefined;
+  /** Told what goes wrong behind the back of commands. Default: it is a line on stderr. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** Over the adapters that `--runtime` leaves, with what is configured. SANDBOX_SCOPE keeps tests, and whoever wants to, apart from other sandboxes. */
@@ -45,12 +47,24 @@ export async function openSandboxes(context: CommandContext, flags: SandboxesFla
   const entries = await findEntries(context, settings, flags.runtime);
   const [core, adapters] = await Promise.all([import('@sandbox/core'), loadAdapters(entries, settings)]);
   const scope = context.io.env.SANDBOX_SCOPE;
+  const { onWarning = (message) => void warn(context, message).catch(() => {}) } = flags;
   // Never closed: that would wait for the disk, and other programs may have it open in any case.
-  const registry = core.createSqliteRegistry({
-    file: core.registryFile(context.io.env),
-    onWarning: (message) => void warn(context, message).catch(() => {}),
-  });
-  return core.createSandboxes({ adapters, settings, registry, ...(scope && { scope }) });
+  const registry = core.createSqliteRegistry({ file: core.registryFile(context.io.env), onWarning });
+  const monitoring = monitoringOf(core, settings, { file: core.executionsFile(context.io.env), onWarning });
+  return core.createSandboxes({ adapters, settings, registry, ...monitoring, ...(scope && { scope }) });
+}
+
+/** Records executions, if that is not switched off. What is recorded is written when the sandboxes are closed. */
+function monitoringOf(
+  { createSqliteExecutions }: Pick<typeof import('@sandbox/core'), 'createSqliteExecutions'>,
+  { monitoring: { enabled, retentionDays, recordArgv, recordEnv } }: Config,
+  place: Pick<SqliteExecutionsOptions, 'file' | 'onWarning'>,
+): Pick<SandboxesOptions, 'onExecution' | 'executionDetails'> {
+  if (!enabled) return {};
+  return {
+    onExecution: createSqliteExecutions({ ...place, retentionDays }).record,
+    executionDetails: [...(recordArgv ? (['argv'] as const) : []), ...(recordEnv ? (['env'] as const) : [])],
+  };
 }
 
 /** One line on stderr. */

@@ -15,19 +15,19 @@ import { type Paint, painter } from '../output/colors.ts';
 import { printable } from '../output/printable.ts';
 import { bytes } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
-import { registrySize } from '../registry-files.ts';
 import { configOption } from '../settings.ts';
+import { type StateFile, stateFiles } from '../state-files.ts';
 
-/** A belonging of a runtime, or the registry, which is this program's own. */
+/** A belonging of a runtime, or what is this program's own. */
 export interface UsageRow extends Omit<Belonging, 'kind' | 'runtime'> {
   readonly runtime: string | null;
-  readonly kind: Belonging['kind'] | 'registry';
+  readonly kind: Belonging['kind'] | StateFile['kind'];
 }
 
 export function declareDf(program: Command, context: CommandContext): void {
   program
     .command('df')
-    .description('show what sandboxes, volumes, images and the registry occupy')
+    .description('show what sandboxes, volumes, images, the registry and the history occupy')
     .addOption(runtimeOption())
     .addOption(configOption())
     .addOption(jsonOption('each of them'))
@@ -41,11 +41,8 @@ export function declareDf(program: Command, context: CommandContext): void {
         const belongings = await withSandboxes(context, flags, (sandboxes) =>
           sandboxes.usage({ onUnavailable: (reason) => unavailable.push(failureOf(reason)) }),
         );
-        const registry = await registrySize(context.io.env);
-        const rows: UsageRow[] = [
-          ...belongings,
-          ...(registry ? [{ runtime: null, kind: 'registry' as const, ...registry }] : []),
-        ];
+        const own = await stateFiles(context.io.env);
+        const rows: UsageRow[] = [...belongings, ...own.map((file) => ({ runtime: null, ...file }))];
         if (json) await printJson(context, rows);
         else await print(context, usageTable(rows, painter(context.io.stdout, context.io.env)));
         for (const failure of unavailable) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sandboxes } from '@sandbox/core';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   type CommandContext,
   jsonOption,
@@ -13,11 +13,12 @@ import { stoppable } from '../execution/stoppable.ts';
 import { EXIT } from '../exit-code.ts';
 import { painter } from '../output/colors.ts';
 import { configOption } from '../settings.ts';
+import { checkHistoryFlags, type HistoryFlags, showHistory } from '../stats/history.ts';
 import { LiveText, statsTable } from '../stats/live-table.ts';
 import { Sampler, type StatsRow } from '../stats/sampler.ts';
 import { findTarget, type TargetFlags, targetsOf, workspaceOption } from '../targets/targets.ts';
 
-interface StatsFlags extends TargetFlags {
+interface StatsFlags extends TargetFlags, HistoryFlags {
   readonly runtime?: string;
   readonly config?: string;
   readonly json?: boolean;
@@ -31,8 +32,12 @@ const REDRAW_MS = 1_000;
 const help = (name: string) => `
 On a terminal the table goes on until Ctrl-C. CPU is in processors' worth: 100 % is one. PIDS counts the agent's own tasks too.
 
+With --history it is what was run in them: failures are commands that ended otherwise than with exit code 0, errors what could not be
+run or was lost; P50 and so on are how long 50, 95 and 99 of 100 commands took at most, those with a terminal left out.
+
 Examples:
   ${name} stats
+  ${name} stats --history --since 24h --by runtime
   ${name} stats --workspace .
   ${name} stats --json | jq -r '.[] | select(.cpuPercent > 50) | .name'
 `;
@@ -40,20 +45,30 @@ Examples:
 export function declareStats(program: Command, context: CommandContext): void {
   program
     .command('stats')
-    .description('show what sandboxes use: processors, memory, processes')
+    .description('show what sandboxes use: processors, memory, processes; and what was run in them')
     .argument('[NAME...]', 'as sandbox ls shows them (default: all)')
     .addOption(workspaceOption())
     .option('--no-stream', 'show it once, as happens without a terminal')
     .addOption(runtimeOption())
+    .option('--history', 'what was run, how it ended and how long it took')
+    .option('--since <time>', 'with --history: so far back (default: 7d)')
+    .option('--user <name>', 'with --history: only what this user ran')
+    .addOption(
+      new Option('--by <group>', 'with --history: a line for each of these (default: user)').choices([
+        ...['user', 'project', 'language', 'runtime'],
+      ]),
+    )
     .addOption(configOption())
-    .addOption(jsonOption('one sample'))
+    .addOption(jsonOption('one sample, or the history'))
     .addHelpText('after', help(context.name))
     .action(
-      context.exits((names: string[], flags: StatsFlags) =>
-        stoppable(context.io, (signal) =>
+      context.exits((names: string[], flags: StatsFlags) => {
+        checkHistoryFlags(names, flags);
+        if (flags.history) return showHistory(flags, context);
+        return stoppable(context.io, (signal) =>
           withSandboxes(context, flags, (sandboxes) => stats(sandboxes, names, { flags, context, signal })),
-        ),
-      ),
+        );
+      }),
     );
 }
 

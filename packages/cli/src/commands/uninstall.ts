@@ -14,8 +14,8 @@ import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
 import { printable } from '../output/printable.ts';
 import { table } from '../output/table.ts';
-import { removeRegistry } from '../registry-files.ts';
 import { configOption } from '../settings.ts';
+import { removeStateFiles } from '../state-files.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface UninstallFlags {
@@ -60,7 +60,7 @@ async function uninstall(flags: UninstallFlags, context: CommandContext): Promis
   }
   // What knows of the rest has to stay for it. With one runtime named, or one scope, there may be others.
   const isAll = failures.length === 0 && flags.runtime === undefined && !io.env.SANDBOX_SCOPE;
-  if (isAll) await removeRegistry(io.env);
+  if (isAll) await removeStateFiles(io.env);
   if (flags.json) await printJson(context, { removed: report.removed, left: report.left, registry: isAll });
   else await print(context, removedTable(report));
   for (const failure of failures) await write(io.stderr, failureText(failure, context.name));
