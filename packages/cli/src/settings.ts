@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Config } from '@sandbox/config';
-import type { Caller, OptionsSchema, RuntimeAdapter } from '@sandbox/core';
+import type { Caller, OptionsSchema, RuntimeAdapter, SandboxError } from '@sandbox/core';
 import { type Command, Option } from 'commander';
 import type { AdapterEntry } from './adapters/adapter-entry.ts';
 import { write } from './cli-io.ts';
@@ -37,14 +37,27 @@ function loginName(): string {
   }
 }
 
+export interface SettingsOptions {
+  /** Changes with its file. */
+  readonly follow?: boolean;
+  /** Default: lines on stderr. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
 /** What `--config` names, or what is found. One that is followed changes with its file, until it is closed. */
 export async function loadSettings(
   context: CommandContext,
   file?: string,
-  { follow = false }: { readonly follow?: boolean } = {},
+  { follow = false, onWarning }: SettingsOptions = {},
 ): Promise<Config> {
   const { openConfig } = await import('@sandbox/config');
   const { env, cwd, stderr } = context.io;
+  if (onWarning !== undefined) {
+    // A program that runs on and has a log: what becomes of the file is told there.
+    const onProblem = ({ message, hint }: SandboxError) =>
+      onWarning([message, 'The settings of before go on.', hint ?? ''].join(' ').trimEnd());
+    return openConfig({ ...{ file, env, cwd, home: env.HOME, watch: follow }, onWarning, onProblem });
+  }
   const tell = (warning: string) => write(stderr, `${context.name}: warning: ${warning}\n`);
   const warnings: string[] = [];
   let isOpen = false;

@@ -109,6 +109,52 @@ describe('serve', () => {
     expect((await sandbox('ls', '--json')).stdout).not.toContain('sandbox-run-');
   });
 
+  it('logs what is done as lines of JSON, and records executions for the history', async () => {
+    writeFileSync(file, '[sandbox]\n');
+    const env = { PLANTED: 'planted-env' };
+    const service = serve('--log-level', 'info');
+    const url = await urlOf(service);
+    const made = await post(`${url}/sandbox`, {
+      runtime: 'sh',
+      network: 'full',
+      env,
+      code: 'echo planted-code',
+    });
+    const { id } = (await made.json()) as { id: string };
+    await post(
+      `${url}/sandbox/${id}/execute`,
+      { stdin: 'planted-stdin' },
+      { authorization: 'Bearer planted' },
+    );
+    writeFileSync(file, '[sandbx]\n');
+    await service.shows('unknown key sandbx');
+    service.child.kill('SIGTERM');
+    const { stderr } = await service.result;
+    const lines = stderr.trimEnd().split('\n');
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(told.map(({ msg }) => msg)).toEqual(
+      expect.arrayContaining([
+        'listening',
+        'created',
+        'request',
+        'executed',
+        'removed',
+        'stopping',
+        'stopped',
+      ]),
+    );
+    expect(told.find(({ msg }) => msg === 'executed')).toMatchObject({ sandbox: id, ending: 'exited' });
+    expect(stderr).not.toContain('planted');
+    writeFileSync(file, '[sandbox]\n');
+    const history = await sandbox('stats', '--history', '--by', 'language', '--json');
+    expect(JSON.parse(history.stdout).rows).toContainEqual(
+      expect.objectContaining({
+        key: 'sh',
+        outcomes: expect.objectContaining({ exited: expect.any(Number) }),
+      }),
+    );
+  });
+
   it('asks for keys as soon as there are any', async () => {
     writeFileSync(file, '[sandbox]\n');
     const service = serve();

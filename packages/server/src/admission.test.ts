@@ -63,6 +63,7 @@ describe('places', () => {
     await expect(enter('ann')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
     await expect(waits).rejects.toMatchObject({ options: { headers: { 'retry-after': '1' } } });
     expect(admission.waiting).toBe(0);
+    expect(admission.refused).toEqual({ full: 1, late: 1 });
   });
 
   it('are not kept for those who have gone', async () => {

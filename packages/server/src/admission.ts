@@ -22,6 +22,8 @@ export class Admission {
   readonly #taken = new Map<string, number>();
   /** Users in the order in which their turn comes. */
   readonly #queues = new Map<string, Waiting[]>();
+  /** How many were refused: the queue was full, or it took too long. */
+  readonly refused = { full: 0, late: 0 };
   #total = 0;
 
   constructor(options: AdmissionOptions) {
@@ -71,7 +73,7 @@ export class Admission {
   #wait(user: string, signal: AbortSignal): Promise<void> {
     const queue = this.#queues.get(user) ?? [];
     const { queuePerUser, waitMs } = this.#options;
-    if (queue.length >= queuePerUser) throw this.#full(waitMs);
+    if (queue.length >= queuePerUser) throw this.#refuse('full');
     return new Promise((resolve, reject) => {
       const leave = (error: unknown) => {
         clearTimeout(timer);
@@ -83,7 +85,7 @@ export class Admission {
         else reject(error);
       };
       const abort = () => leave(signal.reason);
-      const timer = setTimeout(() => leave(this.#full(waitMs)), waitMs);
+      const timer = setTimeout(() => leave(this.#refuse('late')), waitMs);
       const waiting: Waiting = { admit: () => leave(undefined) };
       signal.addEventListener('abort', abort);
       queue.push(waiting);
@@ -107,8 +109,9 @@ export class Admission {
     }
   }
 
-  #full(waitMs: number): HttpError {
-    const { what, total, perUser } = this.#options;
+  #refuse(why: keyof Admission['refused']): HttpError {
+    this.refused[why] += 1;
+    const { what, total, perUser, waitMs } = this.#options;
     return new HttpError(
       'RESOURCE_EXHAUSTED',
       `there are too many ${what}: ${perUser} of one user and ${total} in all is what there may be at one time`,

@@ -2,13 +2,24 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { docsPage } from './docs-page.ts';
-import { type App, type AppEnv, authorize, countAnswers, guard, watchClient } from './middleware.ts';
+import {
+  type App,
+  type AppEnv,
+  authorize,
+  countAnswers,
+  guard,
+  logRequests,
+  MOST_PATH,
+  watchClient,
+} from './middleware.ts';
 import { HttpError, invalidRequest, problemOf, problemResponse } from './problem.ts';
+import { secretsOf } from './redact.ts';
 import { addExecute, addTerminal } from './routes/execute.ts';
 import { addFiles } from './routes/files.ts';
 import { addSandboxes } from './routes/sandboxes.ts';
 import { addService } from './routes/service.ts';
 import type { Service } from './service.ts';
+import { describeError, isForOperators } from './service-log.ts';
 
 /** All routes of the service. */
 export function createApp(service: Service): App {
@@ -17,15 +28,16 @@ export function createApp(service: Service): App {
       if (!result.success) throw invalidRequest(result.error);
     },
   });
-  app.use(countAnswers(service), watchClient(service), guard(service));
+  app.use(logRequests(service), countAnswers(service), watchClient(service), guard(service));
   app.onError((error, c) => answerError(service, error, c));
-  app.notFound((c) =>
-    problemResponse(
+  app.notFound((c) => {
+    c.set('errorCode', 'NOT_FOUND');
+    return problemResponse(
       new HttpError('NOT_FOUND', `there is nothing at ${c.req.method} ${c.req.path}`, {
         hint: 'GET /openapi.json lists what there is, GET /docs shows it.',
       }),
-    ),
-  );
+    );
+  });
   addService(app, service);
   app.use('/sandbox', authorize(service));
   app.use('/sandbox/*', authorize(service));
@@ -71,8 +83,25 @@ export function describe(app: App, version: string): ReturnType<App['getOpenAPI3
 function answerError(service: Service, error: unknown, c: Context<AppEnv>): Response {
   const known = knownError(service, error, c.get('signal'));
   const { problem } = problemOf(known);
-  if (problem.code === 'UNKNOWN') service.onError(error, `${c.req.method} ${c.req.path}`);
+  c.set('errorCode', problem.code);
+  const what = `${c.req.method} ${c.req.path.slice(0, MOST_PATH)}`;
+  if (problem.code === 'UNKNOWN') service.onError(error, what, secretsOfRequest(c));
+  else if (isForOperators(known))
+    service.log.warn({ what, error: describeError(error, secretsOfRequest(c)) }, 'unavailable');
   return problemResponse(known);
+}
+
+/** What of it must not get into a log. */
+function secretsOfRequest(c: Context<AppEnv>): string[] {
+  const headers = ['authorization', 'cookie', 'x-api-key'].map((name) => c.req.header(name) ?? '');
+  const isJson = c.req.header('content-type')?.toLowerCase().startsWith('application/json');
+  let body: unknown;
+  try {
+    if (isJson) body = JSON.parse(new TextDecoder().decode(c.get('bytes')));
+  } catch {
+    // It was no JSON, and has been refused for that.
+  }
+  return [...headers.filter((value) => value !== ''), ...secretsOf(body)];
 }
 
 function knownError({ closing }: Service, error: unknown, signal: AbortSignal | undefined): unknown {

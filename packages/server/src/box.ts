@@ -1,4 +1,4 @@
-import type { EnforcementReport, Sandbox, SandboxState } from '@sandbox/core';
+import type { EnforcementReport, Purpose, Sandbox, SandboxState } from '@sandbox/core';
 import type { Language } from '@sandbox/languages';
 import type { Result, SandboxView, StoredFile } from './schemas.ts';
 
@@ -46,6 +46,12 @@ export class Box {
 
   get ephemeral(): boolean {
     return this.facts.sandbox.lifecycle === 'ephemeral';
+  }
+
+  /** Of all that is run in it. */
+  get purpose(): Purpose {
+    const { language, project, task } = this.facts;
+    return { language: language?.id, project, task };
   }
 
   /** Whether it outlives an execution. */

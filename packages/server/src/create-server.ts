@@ -65,7 +65,7 @@ export function createServer(options: ServerOptions): SandboxServer {
 }
 
 async function listen(
-  { access }: Service,
+  { access, log }: Service,
   http: Server,
   { host = '127.0.0.1', port = 7070 }: ListenOptions = {},
 ): Promise<string> {
@@ -94,6 +94,7 @@ async function listen(
     });
   });
   const bound = http.address() as AddressInfo;
+  log.info({ address: bound.address, port: bound.port, docs: '/docs' }, 'listening');
   return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }
 
@@ -113,6 +114,8 @@ async function addressOf(host: string): Promise<string> {
 }
 
 async function closeAll(service: Service, http: Server): Promise<void> {
+  const wasListening = http.listening;
+  if (wasListening) service.log.info({}, 'stopping');
   service.closing.abort(new SandboxError('UNAVAILABLE', 'the service is stopping', { operation: 'serve' }));
   const ended = new Promise<void>((resolve) => http.close(() => resolve()));
   http.closeIdleConnections();
@@ -120,4 +123,5 @@ async function closeAll(service: Service, http: Server): Promise<void> {
   const flush = setTimeout(() => http.closeAllConnections(), FLUSH_MS);
   await ended;
   clearTimeout(flush);
+  if (wasListening) service.log.info({}, 'stopped');
 }

@@ -59,6 +59,7 @@ function obtain(
       ...(project !== undefined && { [PROJECT_LABEL]: project }),
       ...(task !== undefined && { [TASK_LABEL]: task }),
     },
+    purpose: { language: language.id, project, task },
     user,
     signal,
   };

@@ -82,6 +82,7 @@ async function runCommand(box: Box, { command, cwd }: Plan, execution: Execution
   const { stdin, env, timeoutMs } = request;
   const result = await sandbox.exec(command, {
     ...{ cwd, stdin, env, timeoutMs, signal, graceMs, onStdout, onStderr },
+    purpose: box.purpose,
   });
   const warnings = [...new Set([...sandbox.warnings, ...result.warnings])];
   const { runtime, runtimeReason, ...report } = commandReport(command, sandbox, {

@@ -20,6 +20,7 @@ export interface LifeOptions {
   /** An ephemeral sandbox in which nothing was executed for so long is removed. */
   readonly idleTtlMs: number;
   readonly onError: (error: unknown, what: string) => void;
+  readonly onRemoved: (box: Box) => void;
 }
 
 /** All sandboxes of the service: who may see which, and when they go. */
@@ -134,6 +135,7 @@ export class Life {
     if (this.#boxes.get(box.id) === box) this.#boxes.delete(box.id);
     this.#remember(box);
     box.facts.release();
+    this.#options.onRemoved(box);
   }
 
   #remember(box: Box): void {

@@ -1,44 +1,96 @@
-import type { Result } from './schemas.ts';
+/** Upper bounds in seconds: from what a command costs at least to an hour. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 
-/** What is counted, as Prometheus reads it. */
+/** What clients may ask with; whatever else they send is one word. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+export interface ExecutionLabels {
+  /** Id of the language. */
+  readonly runtime: string;
+  readonly adapter: string;
+  /** How it ended, or the code of what stopped us from running it. */
+  readonly ending: string;
+}
+
+/** What is counted, as Prometheus reads it. No label has a value that callers could make up: there are never more than a few hundred series. */
 export class Metrics {
   readonly #executions = new Map<string, number>();
+  readonly #durations = new Map<string, Histogram>();
   readonly #requests = new Map<string, number>();
-  #executionMs = 0;
 
-  executed({ runtime, adapter, ending, durationMs }: Result): void {
-    bump(this.#executions, labels({ runtime, adapter: adapter ?? '', ending: ending ?? 'lost' }));
-    this.#executionMs += durationMs ?? 0;
+  /** Without a duration where none was measured, or it would say nothing: somebody sat at a terminal. */
+  executed({ runtime, adapter, ending }: ExecutionLabels, durationMs: number | null): void {
+    bump(this.#executions, labels({ runtime, adapter, ending }));
+    if (durationMs === null) return;
+    const key = pairs({ runtime, adapter });
+    const histogram = this.#durations.get(key) ?? new Histogram();
+    this.#durations.set(key, histogram);
+    histogram.observe(durationMs / 1000);
   }
 
   answered(method: string, status: number): void {
-    bump(this.#requests, labels({ method, status: String(status) }));
+    const known = METHODS.has(method) ? method : 'OTHER';
+    bump(this.#requests, labels({ method: known, status: String(status) }));
   }
 
-  /** `gauges`: name, what it says, and its value now for each set of labels. */
-  text(gauges: readonly Gauge[]): string {
+  /** `others`: what is counted or measured elsewhere, as it is now. */
+  text(others: readonly Family[]): string {
+    const durations = [...this.#durations].flatMap(([key, histogram]) => histogram.samples(key));
     return [
       ...family('sandbox_executions_total', 'counter', 'Executions, by how they ended.', this.#executions),
-      ...family('sandbox_execution_seconds_total', 'counter', 'Time spent in executions.', [
-        ['', this.#executionMs / 1000],
-      ]),
+      ...family(
+        'sandbox_execution_duration_seconds',
+        'histogram',
+        'How long commands took, those with a terminal left out.',
+        durations,
+      ),
       ...family('sandbox_requests_total', 'counter', 'Requests, by answer.', this.#requests),
-      ...gauges.flatMap(({ name, help, values }) => family(name, 'gauge', help, values)),
+      ...others.flatMap(({ name, type = 'gauge', help, values }) => family(name, type, help, values)),
       '',
     ].join('\n');
   }
 }
 
-export interface Gauge {
+export interface Family {
   readonly name: string;
+  /** @default 'gauge' */
+  readonly type?: 'gauge' | 'counter';
   readonly help: string;
   /** Labels as `labels` writes them, and the value. */
   readonly values: Iterable<readonly [string, number]>;
 }
 
+class Histogram {
+  /** One more than there are bounds: the last is for what is beyond them. */
+  readonly #counts = new Array<number>(BUCKETS.length + 1).fill(0);
+  #sum = 0;
+
+  observe(seconds: number): void {
+    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+    const at = bucket === -1 ? BUCKETS.length : bucket;
+    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+    this.#sum += seconds;
+  }
+
+  /** Each bucket counts all that are below its bound. */
+  samples(key: string): [string, number][] {
+    let count = 0;
+    const buckets = this.#counts.map((own, index): [string, number] => {
+      count += own;
+      return [`_bucket{${key},le="${BUCKETS[index] ?? '+Inf'}"}`, count];
+    });
+    return [...buckets, [`_sum{${key}}`, this.#sum], [`_count{${key}}`, count]];
+  }
+}
+
 export function labels(values: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(values).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return `{${pairs.join(',')}}`;
+  return `{${pairs(values)}}`;
+}
+
+function pairs(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(',');
 }
 
 const escaped = (value: string) =>
@@ -46,7 +98,7 @@ const escaped = (value: string) =>
 
 function family(
   name: string,
-  type: 'counter' | 'gauge',
+  type: 'counter' | 'gauge' | 'histogram',
   help: string,
   values: Iterable<readonly [string, number]>,
 ): string[] {

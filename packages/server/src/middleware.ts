@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { ErrorCode } from '@sandbox/core';
 import type { MiddlewareHandler } from 'hono';
 import { authenticate } from './access.ts';
 import { checkArrival, checkBodyType } from './guard.ts';
@@ -19,6 +20,8 @@ export interface AppEnv {
     bytes: Uint8Array<ArrayBuffer>;
     /** What a request goes on with after its answer has begun, such as a stream. */
     until: Promise<unknown> | undefined;
+    /** Why it failed, if it did. */
+    errorCode: ErrorCode | undefined;
   };
 }
 
@@ -31,6 +34,31 @@ export function countAnswers({ metrics }: Service): MiddlewareHandler<AppEnv> {
     c.header('x-content-type-options', 'nosniff');
     // What was refused before it was read is not read: nobody is to use this connection again.
     if (!c.env.incoming.complete && c.res.status >= 400) c.header('connection', 'close');
+  };
+}
+
+/** Asked again and again, by machines. */
+const QUIET = new Set(['/health', '/metrics']);
+/** Of a path that is logged. */
+export const MOST_PATH = 200;
+
+/** One line for each request. Of an address only the path: what is asked in it may be a file's name or a command. */
+export function logRequests({ log }: Service): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const begun = performance.now();
+    await next();
+    const { method, path } = c.req;
+    const { status } = c.res;
+    const line = {
+      ...{ method, path: path.slice(0, MOST_PATH), status },
+      durationMs: Math.round(performance.now() - begun),
+      user: c.get('user') ?? null,
+      errorCode: c.get('errorCode') ?? null,
+    };
+    if (status >= 500) log.error(line, 'request');
+    else if (status === 401 || status === 403 || status === 429) log.warn(line, 'request');
+    else if (QUIET.has(path)) log.debug(line, 'request');
+    else log.info(line, 'request');
   };
 }
 

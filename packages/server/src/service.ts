@@ -4,6 +4,7 @@ import type { AccessSource } from './access.ts';
 import { Admission } from './admission.ts';
 import { Life } from './life.ts';
 import { Metrics } from './metrics.ts';
+import { createServiceLog, describeError, type ServiceLog } from './service-log.ts';
 
 export interface ServerOptions {
   /** What the sandboxes are made by. The server closes none of it. */
@@ -20,7 +21,9 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits> | undefined;
   /** More for `/health`, such as the state of images. */
   readonly health?: (() => Readonly<Record<string, unknown>>) | undefined;
-  /** What goes wrong behind a request's back, or inside of this program. Default: stderr. */
+  /** What is done, by whom, and how it went; no header, body, code, variable or output. Default: errors only, to stderr. */
+  readonly log?: ServiceLog | undefined;
+  /** Gets what goes wrong behind a request's back, or inside of this program, as it is: it may quote the request. The log gets it without that. */
   readonly onError?: ((error: unknown, what: string) => void) | undefined;
 }
 
@@ -68,7 +71,9 @@ export interface Service {
   readonly version: string;
   readonly limits: ServerLimits;
   readonly health: () => Readonly<Record<string, unknown>>;
-  readonly onError: (error: unknown, what: string) => void;
+  readonly log: ServiceLog;
+  /** `secrets`: what the log must not have of it. */
+  readonly onError: (error: unknown, what: string, secrets?: readonly string[]) => void;
   readonly life: Life;
   /** Places for sandboxes. */
   readonly places: Admission;
@@ -83,7 +88,11 @@ const NOBODY: AccessSource = { keys: [], workspaceRoots: () => [] };
 
 export function createService(options: ServerOptions): Service {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const onError = options.onError ?? ((error, what) => console.error(`sandbox: ${what}:`, error));
+  const log = options.log ?? createServiceLog({ level: 'error' });
+  const onError: Service['onError'] = (error, what, secrets = []) => {
+    options.onError?.(error, what);
+    log.error({ what, error: describeError(error, secrets) }, 'failed');
+  };
   const queue = { queuePerUser: limits.queuePerUser, waitMs: limits.queueMs };
   return {
     sandboxes: options.sandboxes,
@@ -94,8 +103,13 @@ export function createService(options: ServerOptions): Service {
     version: options.version ?? 'unknown',
     limits,
     health: options.health ?? (() => ({})),
+    log,
     onError,
-    life: new Life({ idleTtlMs: limits.idleTtlMs, onError }),
+    life: new Life({
+      idleTtlMs: limits.idleTtlMs,
+      onError,
+      onRemoved: ({ id, facts: { user } }) => log.info({ sandbox: id, user }, 'removed'),
+    }),
     places: new Admission({
       what: 'sandboxes',
       total: limits.sandboxes,

@@ -11,6 +11,7 @@ import { checkArrival } from './guard.ts';
 import { writeProblem } from './nonsense.ts';
 import { HttpError, invalidRequest, problemOf } from './problem.ts';
 import type { Service } from './service.ts';
+import { tellExecution } from './tell-execution.ts';
 
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** A connection that does not answer for so long is gone. */
@@ -37,7 +38,8 @@ export function serveTerminals(http: Server, service: Service): void {
   http.on('upgrade', (request, socket, head) => {
     // Unheard, the error of a client that has gone would end the process.
     socket.on('error', () => {});
-    accept(service, sockets, { request, socket, head }).catch((error) => refuse(service, socket, error));
+    const upgrade = { request, socket, head };
+    accept(service, sockets, upgrade).catch((error) => refuse(service, upgrade, error));
   });
 }
 
@@ -74,6 +76,7 @@ async function accept(
         sockets.handleUpgrade(request, socket, head, resolve);
       });
       await converse(client, command);
+      await tellEnd(service, box, command);
     });
     if (!box.kept) await service.life.remove(box);
   } finally {
@@ -81,14 +84,22 @@ async function accept(
   }
 }
 
+async function tellEnd(service: Service, box: Box, command: Command): Promise<void> {
+  try {
+    tellExecution(service, box, { ...(await command.wait()), terminal: true });
+  } catch (error) {
+    tellExecution(service, box, { errorCode: problemOf(error).problem.code, terminal: true });
+  }
+}
+
 function start(
   { limits: { graceMs } }: Service,
-  { facts: { sandbox } }: Box,
+  { facts: { sandbox }, purpose }: Box,
   { command, rows, columns, cwd = GUEST_SCRATCH }: z.infer<typeof terminalQuery>,
   signal: AbortSignal,
 ): Promise<Command> {
   const where = cwd === sandbox.workdir ? undefined : guestPath(sandbox, cwd);
-  return sandbox.spawn([command], { cwd: where, terminal: { rows, columns }, signal, graceMs });
+  return sandbox.spawn([command], { cwd: where, terminal: { rows, columns }, signal, graceMs, purpose });
 }
 
 /** Until the command has ended; when the client goes, it is ended. */
@@ -158,10 +169,17 @@ function send(client: WebSocket, data: Uint8Array | string): Promise<void> {
 }
 
 /** Before there is a WebSocket, an answer is one of HTTP. */
-function refuse({ onError, metrics }: Service, socket: Duplex, error: unknown): void {
+function refuse(
+  { onError, metrics, log }: Service,
+  { request, socket }: Pick<Upgrade, 'request' | 'socket'>,
+  error: unknown,
+): void {
   const { problem } = problemOf(error);
-  if (problem.code === 'UNKNOWN') onError(error, 'a terminal');
+  // What is asked for stands in the address.
+  const secrets = [request.url?.split('?')[1] ?? '', request.headers.authorization ?? ''];
+  if (problem.code === 'UNKNOWN') onError(error, 'a terminal', secrets.filter(Boolean));
   if (!socket.writable) return;
   metrics.answered('GET', problem.status);
+  log.warn({ status: problem.status, errorCode: problem.code }, 'terminal refused');
   writeProblem(socket, error);
 }

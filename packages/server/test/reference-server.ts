@@ -3,7 +3,7 @@
 import { createReferenceAdapter } from '@sandbox/conformance/reference';
 import { createSandboxes, type RuntimeAdapter, type SandboxesOptions } from '@sandbox/core';
 import { builtInLanguages } from '@sandbox/languages';
-import { createServer, type SandboxServer, type ServerOptions } from '@sandbox/server';
+import { createServer, createServiceLog, type SandboxServer, type ServerOptions } from '@sandbox/server';
 
 export interface ReferenceServer extends AsyncDisposable {
   readonly server: SandboxServer;
@@ -39,6 +39,7 @@ export async function startReference({
     languages: builtInLanguages,
     localUser: 'ann',
     onError: (error) => errors.push(error),
+    log: createServiceLog({ level: 'silent' }),
     ...options,
   });
   const url = await server.listen({ port, host }).catch(async (error) => {

@@ -1,17 +1,11 @@
 import type { Config } from '@sandbox/config';
-import type { ServerLimits } from '@sandbox/server';
+import type { LogLevel, ServerLimits } from '@sandbox/server';
 import { type Command, Option } from 'commander';
-import { write } from '../cli-io.ts';
-import {
-  type CommandContext,
-  jsonOption,
-  openSandboxes,
-  print,
-  printJson,
-  warn,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, openSandboxes, print, printJson } from '../command-context.ts';
 import { watchStopSignals } from '../execution/stop-signals.ts';
+import { unblocked } from '../execution/unblocked.ts';
 import { EXIT } from '../exit-code.ts';
+import { logWriter } from '../output/log-writer.ts';
 import { callerOf, configOption, loadSettings } from '../settings.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -21,6 +15,7 @@ interface ServeFlags {
   readonly allowHost?: readonly string[];
   readonly runtime?: string;
   readonly config?: string;
+  readonly logLevel: LogLevel;
   readonly json?: boolean;
 }
 
@@ -28,6 +23,8 @@ const examples = (name: string) => `
 Without API keys it listens on loopback addresses only, and whoever reaches them acts as you. With keys (${name} keys add)
 every request needs one, and acts as the key's user. The first SIGTERM or Ctrl-C ends what runs, removes ephemeral
 sandboxes and keeps the long-lived ones; the second does not wait.
+On stderr it tells what is done, by whom and how it went: lines of JSON, or of text where that is a terminal. Keys, bodies, code,
+variables and output are never among it.
 
 Examples:
   ${name} serve
@@ -46,6 +43,11 @@ export function declareServe(program: Command, context: CommandContext): void {
       new Option('--allow-host <name>', 'a name by which it may be called; may be repeated').argParser(many),
     )
     .option('--runtime <name>', 'only this runtime')
+    .addOption(
+      new Option('--log-level <level>', 'the least that is told on stderr')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
     .addOption(configOption())
     .addOption(jsonOption('where it listens'))
     .addHelpText('after', examples(context.name))
@@ -61,12 +63,15 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<number
     heard += 1;
     (heard === 1 ? stop : impatient).resolve();
   });
-  const [{ createServer }, { builtInLanguages }] = await Promise.all([
+  const [{ createServer, createServiceLog }, { builtInLanguages }] = await Promise.all([
     import('@sandbox/server'),
     import('@sandbox/languages'),
   ]);
-  using config = await loadSettings(context, flags.config, { follow: true });
-  const sandboxes = await openSandboxes(context, { runtime: flags.runtime, config });
+  using _unblocked = unblocked(context.io.stderr);
+  const log = createServiceLog({ level: flags.logLevel, write: logWriter(context.io.stderr) });
+  const onWarning = (message: string) => log.warn(message);
+  using config = await loadSettings(context, flags.config, { follow: true, onWarning });
+  const sandboxes = await openSandboxes(context, { runtime: flags.runtime, config, onWarning });
   const server = createServer({
     sandboxes,
     languages: context.languages ?? builtInLanguages,
@@ -75,14 +80,12 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<number
     hosts: flags.allowHost,
     version: context.version,
     limits: limitsOf(config),
-    onError: (error, what) => void tell(context, error, what).catch(() => {}),
+    log,
   });
   try {
     const url = await server.listen({ host: flags.host, port });
     if (flags.json) await printJson(context, { url });
     else await print(context, `${url}\n`);
-    if (!flags.json)
-      await write(context.io.stderr, `${context.name}: listening; ${url}/docs shows how to use it\n`);
     await stop.promise;
   } finally {
     const closed = server.close().then(() => sandboxes.close());
@@ -98,12 +101,6 @@ function limitsOf({ parsed }: Config): Partial<ServerLimits> {
     ...(sandboxes_per_user !== undefined && { sandboxesPerUser: sandboxes_per_user }),
     ...(sandboxes !== undefined && { sandboxes }),
   };
-}
-
-async function tell(context: CommandContext, error: unknown, what: string): Promise<void> {
-  await warn(context, `${what}: ${error instanceof Error ? error.message : String(error)}`);
-  if (context.io.env.SANDBOX_DEBUG && error instanceof Error)
-    await write(context.io.stderr, `${error.stack}\n`);
 }
 
 function portOf(text: string): number {

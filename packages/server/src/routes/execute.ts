@@ -6,8 +6,10 @@ import { type Execution, execute } from '../execute.ts';
 import { boxOf } from '../find.ts';
 import { type App, type AppEnv, body, working } from '../middleware.ts';
 import { HttpError, problemOf } from '../problem.ts';
+import { secretsOf } from '../redact.ts';
 import { executeSchema, idParameter, type Result, resultSchema } from '../schemas.ts';
 import type { Service } from '../service.ts';
+import { tellExecution } from '../tell-execution.ts';
 import { terminalQuery } from '../terminal.ts';
 import { problems } from './described.ts';
 
@@ -17,7 +19,7 @@ const KEEP_ALIVE_MS = 15_000;
 const events = `Events: \`stdout\` and \`stderr\` with \`{ "text": … }\` as it comes, then one \`result\`, or one \`error\` with a problem document.`;
 
 export function addExecute(app: App, service: Service): void {
-  const { life, limits, metrics } = service;
+  const { life, limits } = service;
   app.openapi(
     createRoute({
       method: 'post',
@@ -46,14 +48,28 @@ export function addExecute(app: App, service: Service): void {
       const request = c.req.valid('json');
       const { graceMs } = limits;
       const run = async (more: Partial<Execution> = {}) => {
-        const result = await execute(box, { life, request, graceMs, signal: c.get('signal'), ...more });
-        metrics.executed(result);
-        return result;
+        return told(service, box, () =>
+          execute(box, { life, request, graceMs, signal: c.get('signal'), ...more }),
+        );
       };
       const live = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
-      return live ? (stream(c, service, box, run) as never) : c.json(await run(), 200);
+      if (!live) return c.json(await run(), 200);
+      const secrets = secretsOf([request, { code: box.facts.code }]);
+      return stream(c, service, { box, run, secrets }) as never;
     },
   );
+}
+
+/** With its place in the counts and in the log, however it goes. */
+async function told(service: Service, box: Box, run: () => Promise<Result>): Promise<Result> {
+  try {
+    const result = await run();
+    tellExecution(service, box, result);
+    return result;
+  } catch (error) {
+    tellExecution(service, box, { errorCode: problemOf(error).problem.code });
+    throw error;
+  }
 }
 
 const terminal = createRoute({
@@ -80,7 +96,14 @@ export function addTerminal(app: App): void {
 
 type Run = (more?: Partial<Execution>) => Promise<Result>;
 
-function stream(c: Context<AppEnv>, service: Service, box: Box, run: Run): Response {
+interface Streamed {
+  readonly box: Box;
+  readonly run: Run;
+  /** What of the request must not get into a log. */
+  readonly secrets: readonly string[];
+}
+
+function stream(c: Context<AppEnv>, service: Service, { box, run, secrets }: Streamed): Response {
   return streamSSE(c, async (sse) => {
     const over = Promise.withResolvers<void>();
     c.set('until', over.promise);
@@ -95,7 +118,7 @@ function stream(c: Context<AppEnv>, service: Service, box: Box, run: Run): Respo
       await send('result', result);
     } catch (error) {
       const { problem } = problemOf(error);
-      if (problem.code === 'UNKNOWN') service.onError(error, `execute in ${box.id}`);
+      if (problem.code === 'UNKNOWN') service.onError(error, `execute in ${box.id}`, secrets);
       await send('error', problem);
     } finally {
       clearInterval(alive);

@@ -47,11 +47,19 @@ function addCreate(app: App, service: Service): void {
       const made = await createBox(service, c.req.valid('json'), { user, signal: c.get('signal'), release });
       releases.delete(c.env.incoming);
       const box = await life.adopt(made);
+      tellCreation(service, box);
       // Nobody will ever know its id.
       if (c.get('signal').aborted && box.ephemeral) await life.remove(box);
       return c.json(box.view('running', limits.idleTtlMs), 201);
     },
   );
+}
+
+function tellCreation({ log }: Service, { id, facts: { user, language, sandbox } }: Box): void {
+  const { runtime: adapter, lifecycle } = sandbox;
+  // A long-lived one may have been there before.
+  const what = lifecycle === 'ephemeral' ? 'created' : 'opened';
+  log.info({ sandbox: id, user, runtime: language?.id ?? 'unknown', adapter, lifecycle }, what);
 }
 
 function addLooking(app: App, service: Service): void {

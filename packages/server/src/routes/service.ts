@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { labels } from '../metrics.ts';
+import { type Family, labels } from '../metrics.ts';
 import { type App, authorize } from '../middleware.ts';
 import { healthSchema } from '../schemas.ts';
 import type { Service } from '../service.ts';
@@ -36,14 +36,18 @@ export function addService(app: App, service: Service): void {
     }),
     (c) => {
       c.header('content-type', 'text/plain; version=0.0.4; charset=utf-8');
-      return c.body(metrics.text(gaugesOf(service)), 200) as never;
+      return c.body(metrics.text(familiesOf(service)), 200) as never;
     },
   );
 }
 
-function gaugesOf({ life, places, work }: Service) {
+function familiesOf({ life, places, work }: Service): Family[] {
   const sandboxes = new Map<string, number>();
   let running = 0;
+  const admissions = [
+    ['sandboxes', places],
+    ['requests', work],
+  ] as const;
   for (const box of life.boxes) {
     const { sandbox, language } = box.facts;
     const key = labels({
@@ -61,6 +65,18 @@ function gaugesOf({ life, places, work }: Service) {
     { name: 'sandbox_sandboxes', help: 'Sandboxes that are there.', values: sandboxes },
     one('sandbox_executions_running', 'Executions and terminals that are under way.', running),
     one('sandbox_requests_working', 'Requests that have a place.', work.taken),
-    one('sandbox_requests_waiting', 'Requests that wait for a place.', work.waiting + places.waiting),
+    {
+      name: 'sandbox_queue',
+      help: 'Requests that wait for a place.',
+      values: admissions.map(([what, { waiting }]) => [labels({ for: what }), waiting] as const),
+    },
+    {
+      name: 'sandbox_refused_total',
+      type: 'counter',
+      help: 'Requests that got no place: the queue was full, or they would have waited too long.',
+      values: admissions.flatMap(([what, { refused }]) =>
+        Object.entries(refused).map(([reason, count]) => [labels({ for: what, reason }), count] as const),
+      ),
+    },
   ];
 }
