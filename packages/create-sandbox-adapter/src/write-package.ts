@@ -76,10 +76,11 @@ export function writePackage(directory: string, words: Words, version: string): 
   return files
     .map((file) => {
       writeFileSync(file, filledIn(readFileSync(file, 'utf8'), words, version));
-      // npm publishes no file of this name.
+      // npm publishes no .gitignore, and takes every package.json for one of a package.
       const name = path
         .basename(file)
         .replace('_gitignore', '.gitignore')
+        .replace('_package', 'package')
         .replace('example-', `${words.runtime}-`);
       const named = path.join(path.dirname(file), name);
       if (named !== file) renameSync(file, named);
