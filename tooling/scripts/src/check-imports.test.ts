@@ -9,15 +9,16 @@ const guest = one('@sandbox/guest', 'packages/guest/src/index.ts', '', { exports
 const check = (...packages: Parameters<typeof checkImports>[0]) => checkImports(packages, ['vitest']);
 
 describe('importsOf', () => {
-  it('finds static, type-only, side-effect, re-exported and dynamic imports', () => {
+  it('finds static, type-only, side-effect, re-exported, dynamic and resolved imports', () => {
     const text = [
       "import a from 'a';",
       "import type {\n  B,\n} from 'b';",
       "import 'c';",
       "export * from 'd';",
       "const load = () => import('e');",
+      "const files = import.meta.resolve('f');",
     ].join('\n');
-    expect(importsOf(text)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(importsOf(text)).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
   });
 
   it('takes no example in a comment for one', () => {

@@ -73,8 +73,11 @@ const exports = /^export\s+(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\{[\w$,\s]*\})\s+fr
 const dynamic =
   /^(?!\s*(?:\*|\/\/))(?:[^'"`\n]*\b|\s*\w+\('[\w-]+', \(\) => )import\(\s*['"]([^'"\n]+)['"]/gm;
 
+/** Not loaded as a module, but used for its files. */
+const resolved = /^(?!\s*(?:\*|\/\/))[^'"`\n]*import\.meta\.resolve\(\s*['"]([^'"\n]+)['"]/gm;
+
 export function importsOf(text: string): string[] {
-  return [imports, exports, dynamic].flatMap((kind) =>
+  return [imports, exports, dynamic, resolved].flatMap((kind) =>
     [...text.matchAll(kind)].map((match) => match[1] ?? ''),
   );
 }

@@ -23,11 +23,14 @@ const rules: Readonly<Record<string, ImportRule>> = {
     ),
   },
   '@sandbox/languages': { ours: ['@sandbox/core'] },
+  '@sandbox/code-checks': { ours: [] },
   '@sandbox/config': { ours: ['@sandbox/core'] },
-  '@sandbox/server': { ours: ['@sandbox/core', '@sandbox/languages'] },
+  '@sandbox/server': { ours: ['@sandbox/core', '@sandbox/languages', '@sandbox/code-checks'] },
   '@sandbox/client': { ours: ['@sandbox/core'] },
   '@sandbox/cli': {
-    ours: ['core', 'config', 'languages', 'server', 'client'].map((name) => `@sandbox/${name}`),
+    ours: ['core', 'config', 'languages', 'code-checks', 'server', 'client'].map(
+      (name) => `@sandbox/${name}`,
+    ),
   },
   '@sandbox/app': { ours: ['@sandbox/core', '@sandbox/cli'] },
   '@sandbox/bench': {
