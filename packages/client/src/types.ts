@@ -1,5 +1,17 @@
 // Made by packages/client/scripts/generate-types.ts from the OpenAPI document of the service: change that.
 
+export interface CodeWarning {
+  readonly kind: 'syntax' | 'dangerous-call' | 'secret' | 'size' | 'incomplete';
+  /** Stable name. */
+  readonly rule: string;
+  readonly message: string;
+  readonly path: string | null;
+  /** From 1. Null: about the code as a whole. */
+  readonly line: number | null;
+  /** From 1, in UTF-16 code units. */
+  readonly column: number | null;
+}
+
 export interface CreateSandbox {
   /** The language: `bash`, `python`, … */
   readonly runtime: string;
@@ -178,6 +190,8 @@ export interface Result {
   } | null;
   readonly enforcement: Enforcement;
   readonly warnings: readonly string[];
+  /** What was found in the code before it ran. Advice only; `warnings` has it as text. */
+  readonly codeWarnings: readonly CodeWarning[];
 }
 
 export interface Sandbox {
@@ -195,6 +209,8 @@ export interface Sandbox {
   readonly limits: EffectiveLimits;
   readonly enforcement: Enforcement;
   readonly warnings: readonly string[];
+  /** What was found in the code before it ran. Advice only; `warnings` has it as text. */
+  readonly codeWarnings: readonly CodeWarning[];
   readonly project: string | null;
   readonly task: string | null;
 }

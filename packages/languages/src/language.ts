@@ -6,6 +6,8 @@ export interface Language {
   readonly aliases?: readonly string[] | undefined;
   /** Image that its sandboxes are made of. Default: the one that is configured. */
   readonly image?: string | undefined;
+  /** Whose code checks are for it: an id or alias that `@sandbox/code-checks` knows. Default: its own id. */
+  readonly checks?: string | undefined;
   /** What a snippet is called; it lies in `/sandbox`, where it also runs. */
   readonly fileName: string;
   /** Program and arguments that run a source file. `file` is relative to `/sandbox`; `args` are for the code itself. Never a shell string. */

@@ -1,5 +1,7 @@
+import type { CodeWarning } from '@sandbox/code-checks';
 import type { EnforcementReport, Purpose, Sandbox, SandboxState } from '@sandbox/core';
 import type { Language } from '@sandbox/languages';
+import { withCodeWarnings } from './code-warnings.ts';
 import type { Result, SandboxView, StoredFile } from './schemas.ts';
 
 /** What a sandbox of the service is made with. */
@@ -10,6 +12,8 @@ export interface BoxFacts {
   readonly sandbox: Sandbox;
   readonly createdAt: Date;
   readonly code?: string | undefined;
+  /** What was found in it. */
+  readonly codeWarnings?: readonly CodeWarning[] | undefined;
   readonly files?: readonly StoredFile[] | undefined;
   readonly project?: string | undefined;
   readonly task?: string | undefined;
@@ -84,9 +88,9 @@ export class Box {
   }
 
   view(state: SandboxState, idleTtlMs: number): SandboxView {
-    const { sandbox, language, user, createdAt, project, task } = this.facts;
+    const { sandbox, language, user, createdAt, project, task, codeWarnings = [] } = this.facts;
     const expiresAt = this.expiresAt(idleTtlMs);
-    return {
+    const view = {
       id: this.id,
       name: sandbox.name,
       runtime: language?.id ?? 'unknown',
@@ -103,6 +107,7 @@ export class Box {
       project: project ?? null,
       task: task ?? null,
     };
+    return withCodeWarnings(view, codeWarnings);
   }
 }
 

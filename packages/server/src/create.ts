@@ -1,6 +1,7 @@
 import { GUEST_SCRATCH, type PolicyInput, parseBytes, parseDuration, type Sandbox } from '@sandbox/core';
 import type { Language } from '@sandbox/languages';
 import { Box } from './box.ts';
+import { warningsOf } from './code-warnings.ts';
 import { newFile, storeFiles } from './files.ts';
 import { HttpError } from './problem.ts';
 import type { CreateRequest } from './schemas.ts';
@@ -24,13 +25,27 @@ export async function createBox(service: Service, request: CreateRequest, creati
   checkImage(request.image);
   // A wrong file is found before anything is made.
   const files = (request.files ?? []).map(newFile);
+  // While the sandbox is made.
+  const found = warningsOf(service.checkCode, language, request.code, creation.signal);
   const sandbox = await obtain(service, request, language, creation);
   try {
     const { user, signal, release } = creation;
     const { code, project, task, keep = false, keepMs } = request;
     const stored = await storeFiles(sandbox, files, signal);
+    const codeWarnings = await found;
     return new Box({
-      ...{ user, language, sandbox, createdAt: new Date(), code, files: stored, project, task, release },
+      ...{
+        user,
+        language,
+        sandbox,
+        createdAt: new Date(),
+        code,
+        codeWarnings,
+        files: stored,
+        project,
+        task,
+        release,
+      },
       ...{ keep: keep || keepMs !== undefined, keepMs },
     });
   } catch (error) {

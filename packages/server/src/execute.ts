@@ -1,14 +1,18 @@
 import { posix } from 'node:path';
+import type { CodeWarning } from '@sandbox/code-checks';
 import { commandReport, GUEST_SCRATCH } from '@sandbox/core';
 import type { Box } from './box.ts';
+import { warningsOf, withCodeWarnings } from './code-warnings.ts';
 import { guestPath, newFile } from './files.ts';
 import type { Life } from './life.ts';
 import { HttpError } from './problem.ts';
 import type { ExecuteRequest, Result } from './schemas.ts';
+import type { CheckCode } from './service.ts';
 
 export interface Execution {
   readonly life: Life;
   readonly request: ExecuteRequest;
+  readonly checkCode: CheckCode | null;
   /** Ends the command. */
   readonly signal: AbortSignal;
   /** Between SIGTERM and SIGKILL for a command that is to end. */
@@ -21,9 +25,12 @@ export interface Execution {
 export async function execute(box: Box, execution: Execution): Promise<Result> {
   const { life, signal } = execution;
   const plan = planOf(box, execution.request);
+  // While it runs: it waits for no advice.
+  const found = foundIn(box, plan, execution);
   let result: Result;
   try {
-    result = await life.use(box, signal, (ended) => run(box, plan, { ...execution, signal: ended }));
+    const ran = await life.use(box, signal, (ended) => run(box, plan, { ...execution, signal: ended }));
+    result = withCodeWarnings(ran, await found);
   } catch (error) {
     // A sandbox that is lost is good for nothing more.
     if (box.ephemeral && isLost(error)) await life.remove(box).catch(() => {});
@@ -33,6 +40,9 @@ export async function execute(box: Box, execution: Execution): Promise<Result> {
   if (box.kept && !(box.ephemeral && result.ending === 'lost')) return result;
   return withWarning(result, await removal(life, box));
 }
+
+/** Before what was found in the code is added. */
+type Ran = Omit<Result, 'codeWarnings'>;
 
 /** What is run, and what is written before. */
 interface Plan {
@@ -60,12 +70,23 @@ function planOf(box: Box, { code, command, args = [], cwd }: ExecuteRequest): Pl
   return { code: snippet, command: language.command(file, args), cwd: where ?? home(box) };
 }
 
+/** Of the code of the creation it is known. */
+async function foundIn(
+  { facts }: Box,
+  { code }: Plan,
+  { request, checkCode, signal }: Execution,
+): Promise<readonly CodeWarning[]> {
+  if (code === undefined) return [];
+  if (request.code === undefined) return facts.codeWarnings ?? [];
+  return warningsOf(checkCode, facts.language, code, signal);
+}
+
 /** Snippets and commands start in `/sandbox`; undefined: they do so by themselves. */
 function home({ facts }: Box): string | undefined {
   return facts.sandbox.workdir === GUEST_SCRATCH ? undefined : GUEST_SCRATCH;
 }
 
-async function run(box: Box, plan: Plan, execution: Execution): Promise<Result> {
+async function run(box: Box, plan: Plan, execution: Execution): Promise<Ran> {
   const { code } = plan;
   if (code === undefined) return runCommand(box, plan, execution);
   return box.inTurn(async () => {
@@ -76,7 +97,7 @@ async function run(box: Box, plan: Plan, execution: Execution): Promise<Result> 
   });
 }
 
-async function runCommand(box: Box, { command, cwd }: Plan, execution: Execution): Promise<Result> {
+async function runCommand(box: Box, { command, cwd }: Plan, execution: Execution): Promise<Ran> {
   const { request, signal, graceMs, onStdout, onStderr } = execution;
   const { sandbox, language } = box.facts;
   const { stdin, env, timeoutMs } = request;
@@ -90,7 +111,7 @@ async function runCommand(box: Box, { command, cwd }: Plan, execution: Execution
   });
   // Over HTTP `runtime` is the language.
   const words = { runtime: language?.id ?? 'unknown', adapter: runtime, adapterReason: runtimeReason };
-  return { ...words, ...report } as Result;
+  return { ...words, ...report } as Ran;
 }
 
 /** Why it is still there, if it is. */

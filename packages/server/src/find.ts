@@ -38,6 +38,7 @@ function viewOf(details: SandboxDetails): SandboxView {
     limits: { ...limitsOf(enforcement), timeoutMs: null },
     enforcement: enforcement as SandboxView['enforcement'],
     warnings: [],
+    codeWarnings: [],
     project: labels[PROJECT_LABEL] ?? null,
     task: labels[TASK_LABEL] ?? null,
   };

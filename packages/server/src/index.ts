@@ -2,7 +2,7 @@ export type { AccessSource, StoredKey } from './access.ts';
 export { createServer, type ListenOptions, type SandboxServer } from './create-server.ts';
 export type { Problem } from './problem.ts';
 export type { Result, SandboxView } from './schemas.ts';
-export { DEFAULT_LIMITS, type ServerLimits, type ServerOptions } from './service.ts';
+export { type CheckCode, DEFAULT_LIMITS, type ServerLimits, type ServerOptions } from './service.ts';
 export {
   createServiceLog,
   LOG_LEVELS,

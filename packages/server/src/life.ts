@@ -140,7 +140,7 @@ export class Life {
 
   #remember(box: Box): void {
     const { lastResult: result, facts } = box;
-    const bytes = result === null ? 0 : 2 * (result.stdout.length + result.stderr.length);
+    const bytes = result === null ? 0 : sizeOf(result);
     this.#gone.delete(box.id);
     this.#gone.set(box.id, { user: facts.user, at: Date.now(), result, bytes });
     this.#goneBytes += bytes;
@@ -164,6 +164,11 @@ export class Life {
     }, wait);
     box.timer.unref();
   }
+}
+
+/** In memory, about. */
+function sizeOf({ stdout, stderr, warnings, codeWarnings }: Result): number {
+  return 2 * (stdout.length + stderr.length + JSON.stringify([warnings, codeWarnings]).length);
 }
 
 /** Resolves when nothing runs in it any more. */

@@ -152,6 +152,21 @@ export const storedFileSchema = z
   .object({ path: z.string(), sizeBytes: z.int(), is_executable: z.boolean() })
   .openapi('StoredFile');
 
+const codeWarningSchema = z
+  .object({
+    kind: z.enum(['syntax', 'dangerous-call', 'secret', 'size', 'incomplete']),
+    rule: z.string().openapi({ description: 'Stable name.', example: 'python/eval' }),
+    message: z.string(),
+    path: z.string().nullable(),
+    line: z.int().nullable().openapi({ description: 'From 1. Null: about the code as a whole.' }),
+    column: z.int().nullable().openapi({ description: 'From 1, in UTF-16 code units.' }),
+  })
+  .openapi('CodeWarning');
+
+const codeWarningsSchema = z.array(codeWarningSchema).openapi({
+  description: 'What was found in the code before it ran. Advice only; `warnings` has it as text.',
+});
+
 export const sandboxSchema = z
   .object({
     id: z.string(),
@@ -169,6 +184,7 @@ export const sandboxSchema = z
     limits: effectiveLimitsSchema,
     enforcement: enforcementSchema,
     warnings: z.array(z.string()),
+    codeWarnings: codeWarningsSchema,
     project: z.string().nullable(),
     task: z.string().nullable(),
   })
@@ -194,6 +210,7 @@ export const resultSchema = z
     usage: z.object({ cpuMs: z.number(), peakMemoryBytes: z.number() }).nullable(),
     enforcement: enforcementSchema,
     warnings: z.array(z.string()),
+    codeWarnings: codeWarningsSchema,
   })
   .openapi('Result');
 

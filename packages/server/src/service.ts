@@ -1,3 +1,4 @@
+import { type CodeToCheck, type CodeWarning, checkCode } from '@sandbox/code-checks';
 import type { Sandboxes } from '@sandbox/core';
 import type { LanguageCatalog } from '@sandbox/languages';
 import type { AccessSource } from './access.ts';
@@ -16,6 +17,8 @@ export interface ServerOptions {
   readonly localUser?: string | undefined;
   /** Names by which the service may be called, besides `localhost`, loopback addresses and the address that a request came to. */
   readonly hosts?: readonly string[] | undefined;
+  /** Looks at code before it is executed; what it finds is only told. Null: nobody looks. Default: `checkCode` of `@sandbox/code-checks`. */
+  readonly checkCode?: CheckCode | null | undefined;
   /** For `/health` and the OpenAPI document. */
   readonly version?: string | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
@@ -26,6 +29,8 @@ export interface ServerOptions {
   /** Gets what goes wrong behind a request's back, or inside of this program, as it is: it may quote the request. The log gets it without that. */
   readonly onError?: ((error: unknown, what: string) => void) | undefined;
 }
+
+export type CheckCode = (code: CodeToCheck) => Promise<readonly CodeWarning[]>;
 
 /** Times in milliseconds, sizes in bytes. */
 export interface ServerLimits {
@@ -68,6 +73,7 @@ export interface Service {
   readonly access: AccessSource;
   readonly localUser: string | undefined;
   readonly hosts: readonly string[];
+  readonly checkCode: CheckCode | null;
   readonly version: string;
   readonly limits: ServerLimits;
   readonly health: () => Readonly<Record<string, unknown>>;
@@ -100,6 +106,7 @@ export function createService(options: ServerOptions): Service {
     access: options.access ?? NOBODY,
     localUser: options.localUser,
     hosts: ['localhost', '127.0.0.1', '[::1]', ...(options.hosts ?? []).map((host) => host.toLowerCase())],
+    checkCode: options.checkCode === undefined ? checkCode : options.checkCode,
     version: options.version ?? 'unknown',
     limits,
     health: options.health ?? (() => ({})),

@@ -66,7 +66,7 @@ describe('a sandbox for one execution', () => {
   it('has the keys of `sandbox run --json`, with the language and the engine under their own names', async () => {
     const { body } = await create({ code: 'true' });
     expect(Object.keys((await execute(body.id)).body)).toEqual(
-      'runtime adapter adapterReason sandbox command ending exitCode signal stdout stderr stdoutTruncated stderrTruncated durationMs usage enforcement warnings'.split(
+      'runtime adapter adapterReason sandbox command ending exitCode signal stdout stderr stdoutTruncated stderrTruncated durationMs usage enforcement warnings codeWarnings'.split(
         ' ',
       ),
     );

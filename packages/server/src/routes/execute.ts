@@ -19,7 +19,7 @@ const KEEP_ALIVE_MS = 15_000;
 const events = `Events: \`stdout\` and \`stderr\` with \`{ "text": … }\` as it comes, then one \`result\`, or one \`error\` with a problem document.`;
 
 export function addExecute(app: App, service: Service): void {
-  const { life, limits } = service;
+  const { life, limits, checkCode } = service;
   app.openapi(
     createRoute({
       method: 'post',
@@ -48,9 +48,8 @@ export function addExecute(app: App, service: Service): void {
       const request = c.req.valid('json');
       const { graceMs } = limits;
       const run = async (more: Partial<Execution> = {}) => {
-        return told(service, box, () =>
-          execute(box, { life, request, graceMs, signal: c.get('signal'), ...more }),
-        );
+        const signal = c.get('signal');
+        return told(service, box, () => execute(box, { life, request, checkCode, graceMs, signal, ...more }));
       };
       const live = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
       if (!live) return c.json(await run(), 200);
