@@ -27,7 +27,7 @@ export interface BoxFacts {
 
 /** A sandbox that the service looks after. */
 export class Box {
-  readonly facts: BoxFacts;
+  #facts: BoxFacts;
   readonly files = new Map<string, StoredFile>();
   /** What is under way in it, by what ends it. */
   readonly running = new Map<AbortController, Promise<unknown>>();
@@ -39,9 +39,13 @@ export class Box {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(facts: BoxFacts) {
-    this.facts = facts;
+    this.#facts = facts;
     this.lastUsedAt = facts.createdAt.getTime();
     this.stored(facts.files ?? []);
+  }
+
+  get facts(): BoxFacts {
+    return this.#facts;
   }
 
   get id(): string {
@@ -61,6 +65,13 @@ export class Box {
   /** Whether it outlives an execution. */
   get kept(): boolean {
     return !this.ephemeral || this.facts.keep;
+  }
+
+  /** It was asked for again: from now on its code is that of the last request. */
+  askedAgain({ facts, files }: Box): void {
+    const { language, code, codeWarnings } = facts;
+    this.#facts = { ...this.#facts, language, code, codeWarnings };
+    this.stored([...files.values()]);
   }
 
   stored(files: readonly StoredFile[]): void {

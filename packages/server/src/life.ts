@@ -54,7 +54,7 @@ export class Life {
   async adopt(box: Box): Promise<Box> {
     const there = this.#boxes.get(box.id);
     if (there === undefined || there.removing !== undefined) return this.add(box);
-    there.stored([...box.files.values()]);
+    there.askedAgain(box);
     box.facts.release();
     await box.facts.sandbox.close();
     return there;

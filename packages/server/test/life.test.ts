@@ -219,6 +219,11 @@ describe('long-lived sandboxes', () => {
       ({ id } = body);
       expect((await call(first, 'POST', '/sandbox', request)).body.id).toBe(id);
       expect((await call(first, 'POST', `/sandbox/${id}/execute`, { code: 'true' })).body.exitCode).toBe(0);
+      // Who asks for it again with other code means that.
+      for (const exitCode of [3, 4]) {
+        await call(first, 'POST', '/sandbox', { ...request, code: `exit ${exitCode}` });
+        expect((await call(first, 'POST', `/sandbox/${id}/execute`, {})).body.exitCode).toBe(exitCode);
+      }
     }
     {
       await using second = await startReference(options);
