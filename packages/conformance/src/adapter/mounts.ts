@@ -178,12 +178,13 @@ export const mounts = defineGroup('mounts', 'the workspace, temporary file syste
     'not even by its root',
     { controls: ['read-only-root', 'user'] },
     async (t) => {
+      const root = { uid: 0, gid: 0 };
       const { stdout } = await t.run(
         '(: > /etc/x) 2>/dev/null && echo wrote; (: > /x) 2>/dev/null && echo wrote; echo end',
         {
           root: { ...t.spec().root, readOnly: true },
-          mounts: t.scratch,
-          user: { uid: 0, gid: 0, allowRoot: true },
+          mounts: t.scratch.map((mount) => (mount.type === 'tmpfs' ? { ...mount, owner: root } : mount)),
+          user: { ...root, allowRoot: true },
         },
       );
       t.expect(stdout).toBe('end\n');

@@ -152,14 +152,14 @@ export class AdapterContext {
       sizeBytes: 16 * 1024 * 1024,
       mode: 0o755,
       owner: { uid, gid },
-      exec: false,
+      exec: true,
     } as const;
   }
 
   /** What a guest with a read-only root needs to work: a writable `/tmp`, where the runtime has one to give. */
   get scratch() {
     return supports(this.probe.capabilities, 'tmpfs-size')
-      ? [{ ...this.tmpfs, target: '/tmp', mode: 0o1777, exec: true }]
+      ? [{ ...this.tmpfs, target: '/tmp', mode: 0o1777 }]
       : [];
   }
 
