@@ -1,8 +1,6 @@
 import type { Capabilities, Capability, Control, Facet } from '@sandbox/core';
-import type { HostFacts } from '@sandbox/daemonless';
 
 const enforced = (how: string): Capability => ({ support: 'enforced', how });
-const limited = (how: string): Capability => ({ support: 'limited', how });
 const unsupported = (how: string): Capability => ({ support: 'unsupported', how });
 
 const controls: Readonly<Record<Control, Capability>> = {
@@ -37,27 +35,3 @@ const facets: Readonly<Record<Facet, Capability>> = {
 
 /** The best that nsjail can do anywhere: as root. */
 export const NSJAIL_CAPABILITIES: Capabilities = { boundary: 'container', controls, facets };
-
-/** What it can do on the host that these facts are of. Pure. */
-export function nsjailCapabilities({ isRoot, cgroups }: HostFacts): Capabilities {
-  const cgroup = (name: 'memory' | 'pids' | 'cpu', how: string) =>
-    cgroups?.has(name)
-      ? enforced(`cgroup v${cgroups.version} ${how}`)
-      : unsupported(isRoot ? 'no cgroup can be made here' : 'no cgroup was delegated to this user');
-  const nproc = limited('rlimit nproc: counts each session by itself');
-  return {
-    boundary: 'container',
-    controls: {
-      ...controls,
-      memory: cgroup('memory', 'memory controller, swap included'),
-      cpus: cgroup('cpu', 'CPU quota'),
-      pids: cgroups?.has('pids') ? cgroup('pids', 'pids controller') : nproc,
-      user: isRoot ? controls.user : limited('user namespace with one id, which is the caller outside'),
-    },
-    facets: {
-      ...facets,
-      stats: cgroups ? facets.stats : unsupported('no cgroup counts'),
-      'exec-as-user': isRoot ? facets['exec-as-user'] : limited('every user is the caller outside'),
-    },
-  };
-}

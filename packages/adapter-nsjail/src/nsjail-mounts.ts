@@ -15,16 +15,22 @@ export interface NsjailMount {
   readonly mandatory: true;
 }
 
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
 /** Pure. */
-export function nsjailMount(mount: JailMount): NsjailMount {
+export function nsjailMounts(mount: JailMount): NsjailMount[] {
+  return mount.type === 'devices' ? devices(mount.target) : [nsjailMount(mount)];
+}
+
+function nsjailMount(mount: Exclude<JailMount, { type: 'devices' }>): NsjailMount {
   const { target: dst } = mount;
   const always = { dst, nosuid: true, mandatory: true } as const;
   switch (mount.type) {
     case 'symlink':
-      return { src: mount.link, dst, isSymlink: true, mandatory: true };
+      return symlink(mount.link, dst);
     case 'bind': {
-      const { source: src, readOnly, device, exec } = mount;
-      return { ...always, src, isBind: true, rw: !readOnly, nodev: !device, noexec: !exec };
+      const { source: src, readOnly, exec } = mount;
+      return { ...always, src, isBind: true, rw: !readOnly, nodev: true, noexec: !exec };
     }
     case 'tmpfs': {
       const { sizeBytes, mode, exec, owner } = mount;
@@ -37,10 +43,26 @@ export function nsjailMount(mount: JailMount): NsjailMount {
       const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},userxattr`;
       return { ...always, fstype: 'overlay', options, rw: true, nodev: true };
     }
-    case 'terminals':
-      return {
-        ...{ ...always, fstype: 'devpts', options: 'newinstance,ptmxmode=0666,mode=0620', rw: true },
-        noexec: true,
-      };
   }
+}
+
+function devices(dst: string): NsjailMount[] {
+  const always = { nosuid: true, rw: true, mandatory: true } as const;
+  return [
+    ...DEVICES.map((name) => ({
+      ...{ ...always, src: `/dev/${name}`, dst: `${dst}/${name}`, isBind: true as const },
+      ...{ nodev: false, noexec: false },
+    })),
+    {
+      ...{ ...always, dst: `${dst}/pts`, fstype: 'devpts', options: 'newinstance,ptmxmode=0666,mode=0620' },
+      noexec: true,
+    },
+    symlink('pts/ptmx', `${dst}/ptmx`),
+    symlink('/proc/self/fd', `${dst}/fd`),
+    ...['stdin', 'stdout', 'stderr'].map((name, fd) => symlink(`/proc/self/fd/${fd}`, `${dst}/${name}`)),
+  ];
+}
+
+function symlink(src: string, dst: string): NsjailMount {
+  return { src, dst, isSymlink: true, mandatory: true };
 }

@@ -1,15 +1,7 @@
-import type { DaemonlessOptions } from '@sandbox/daemonless';
-import { z } from 'zod';
-
-const absolute = z.string().startsWith('/');
+import { type DaemonlessOptions, jailerOptionsSchema } from '@sandbox/daemonless';
 
 /** Checks what comes from a configuration file. */
-export const nsjailAdapterOptionsSchema = z.strictObject({
-  binary: z.string().min(1).optional(),
-  stateDirectory: absolute.optional(),
-  cgroupParent: absolute.optional(),
-  callTimeoutMs: z.number().int().positive().max(86_400_000).optional(),
-});
+export const nsjailAdapterOptionsSchema = jailerOptionsSchema;
 
 export interface NsjailAdapterOptions extends DaemonlessOptions {
   /** The program. Its libraries lie beside it, so name it where it is. @default NSJAIL_PATH, else `nsjail` on PATH */

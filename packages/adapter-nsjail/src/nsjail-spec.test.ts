@@ -1,6 +1,7 @@
 import type { JailMount, JailRequest } from '@sandbox/daemonless';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { NsjailMount } from './nsjail-mounts.ts';
 import { seccompPolicy } from './nsjail-seccomp.ts';
 import { nsjailConfig } from './nsjail-spec.ts';
 
@@ -93,7 +94,7 @@ test('the filter leaves out names that arm64 does not have', () => {
   expect(amd64).toMatch(/\bioperm\b.*\bmodify_ldt\b/s);
   expect(arm64).not.toMatch(/\b(ioperm|iopl|modify_ldt|uselib|ustat|sysfs|create_module|query_module)\b/);
   for (const policy of [amd64, arm64])
-    expect(policy).toMatch(/\bchroot\b[\s\S]*clone3[\s\S]*prctl \{ option == 1 \}/);
+    expect(policy).toMatch(/\bchroot\b[\s\S]*clone3[\s\S]*prctl \{ option == 0x1 \}/);
 });
 
 test('the first entry of an id map is the first', () => {
@@ -107,11 +108,11 @@ test('the first entry of an id map is the first', () => {
   ]);
 });
 
-test('every mount is mandatory and nosuid, and only a device is not nodev', () => {
+test('every mount is mandatory and nosuid, and only devices are not nodev', () => {
   const bind = { type: 'bind', source: '/a:b,c=d\n"e', target: '/w', readOnly: true } as const;
   const mounts: JailMount[] = [
-    { ...bind, device: false, exec: true },
-    { ...bind, device: true, exec: false, readOnly: false },
+    { ...bind, exec: true },
+    { ...bind, exec: false, readOnly: false },
     { type: 'symlink', link: 'usr/bin', target: '/bin' },
     {
       ...{ type: 'tmpfs', target: '/t', sizeBytes: 4096, mode: 0o1777 },
@@ -120,13 +121,12 @@ test('every mount is mandatory and nosuid, and only a device is not nodev', () =
     },
     { ...{ type: 'tmpfs', target: '/t', sizeBytes: 1, mode: 0o700 }, exec: true, owner: null },
     { type: 'overlay', target: '/var', lower: '/l', upper: '/u', work: '/k' },
-    { type: 'terminals', target: '/dev/pts' },
   ];
   const always = { nosuid: true, mandatory: true };
   const source = { src: bind.source, dst: '/w', isBind: true };
   expect(config({ mounts }).mount).toEqual([
     { ...always, ...source, rw: false, nodev: true, noexec: false },
-    { ...always, ...source, rw: true, nodev: false, noexec: true },
+    { ...always, ...source, rw: true, nodev: true, noexec: true },
     { src: 'usr/bin', dst: '/bin', isSymlink: true, mandatory: true },
     {
       ...{ ...always, dst: '/t', fstype: 'tmpfs', options: 'size=4096,mode=1777,uid=7,gid=8' },
@@ -140,9 +140,16 @@ test('every mount is mandatory and nosuid, and only a device is not nodev', () =
       ...{ ...always, dst: '/var', fstype: 'overlay', rw: true, nodev: true },
       options: 'lowerdir=/l,upperdir=/u,workdir=/k,userxattr',
     },
-    {
-      ...{ ...always, dst: '/dev/pts', fstype: 'devpts', rw: true, noexec: true },
-      options: 'newinstance,ptmxmode=0666,mode=0620',
-    },
   ]);
+  const devices = config({ mounts: [{ type: 'devices', target: '/dev' }] }).mount as NsjailMount[];
+  expect(devices.filter(({ isBind }) => isBind).map(({ dst, nodev }) => [dst, nodev])).toEqual(
+    ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => [`/dev/${name}`, false]),
+  );
+  expect(devices.find(({ fstype }) => fstype === 'devpts')).toEqual({
+    ...{ ...always, dst: '/dev/pts', fstype: 'devpts', rw: true, noexec: true },
+    options: 'newinstance,ptmxmode=0666,mode=0620',
+  });
+  expect(devices.filter(({ isSymlink }) => isSymlink).map(({ dst }) => dst)).toEqual(
+    ['ptmx', 'fd', 'stdin', 'stdout', 'stderr'].map((name) => `/dev/${name}`),
+  );
 });

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { SandboxSpec } from '@sandbox/core';
 import { type IdMapEntry, type JailCommand, type JailRequest, unsupported } from '@sandbox/daemonless';
 import { nsjailReport } from './nsjail-log.ts';
-import { nsjailMount } from './nsjail-mounts.ts';
+import { nsjailMounts } from './nsjail-mounts.ts';
 import { seccompPolicy } from './nsjail-seccomp.ts';
 
 const MIB = 2 ** 20;
@@ -54,7 +54,7 @@ export function nsjailConfig(request: Omit<JailRequest, 'program' | 'scratch'>):
     uidmap: request.uids.map(mapEntry),
     gidmap: request.gids.map(mapEntry),
     mountProc: true,
-    mount: request.mounts.map(nsjailMount),
+    mount: request.mounts.flatMap(nsjailMounts),
     seccompString: [seccompPolicy(architecture, capabilities.includes('SYS_CHROOT'))],
     execBin: program.includes('/')
       ? { path: program, arg0: program, arg: words }

@@ -1,9 +1,4 @@
-import { faults } from './faults.ts';
-import { nsjailIsHere } from './nsjail-here.ts';
-import { paths } from './paths.ts';
-import { rights } from './rights.ts';
+import { jailFaults } from '@sandbox/jail-tests';
+import { nsjail } from './nsjail.ts';
 
-const here = await nsjailIsHere();
-faults(here);
-paths(here);
-rights(here);
+await jailFaults(nsjail);

@@ -10,9 +10,15 @@ export class Cgroups {
   readonly #parents: readonly string[];
   readonly #of: Readonly<Partial<Record<CgroupController, string>>>;
   readonly #unified: string | null;
+  readonly #makers: number;
 
   /** `UNSUPPORTED` where not one can be made; the cause says why. */
-  constructor(layout: CgroupLayout, parent: string, isRoot: boolean) {
+  constructor(
+    layout: CgroupLayout,
+    parent: string,
+    { isRoot, makers }: { readonly isRoot: boolean; readonly makers: number },
+  ) {
+    this.#makers = makers;
     this.version = layout.version;
     const below = (mount: string) => join(mount, parent);
     const v2 = layout.version === 2 && layout.unified !== null ? below(layout.unified) : null;
@@ -128,9 +134,9 @@ export class Cgroups {
     for (const parent of this.#parents) removed(parent);
   }
 
-  /** The program that made the jail is one process of the sandbox. Version 2 shows the guest its number, which has to be the one that was asked for. */
+  /** What makes the jail counts in it. Version 2 shows the guest its number, which has to be the one that was asked for. */
   get #ownPids(): number {
-    return this.version === 2 ? 0 : 1;
+    return this.version === 2 ? 0 : this.#makers;
   }
 
   #limitMemory(name: string, bytes: number): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '@sandbox/core';
 import { type CgroupController, defaultParent, parseCgroupLayout } from './cgroup-layout.ts';
@@ -18,6 +18,8 @@ export interface Host {
   readonly cgroups: Cgroups | null;
   /** What to type so that the caller gets cgroups; null where it has them. */
   readonly cgroupRemedy: string | null;
+  /** Descriptors that whoever started this program has left open for its children. */
+  readonly inherited: readonly number[];
 }
 
 /** As much of a host as decides what a runtime can do on it. */
@@ -33,7 +35,7 @@ export interface HardLimits {
 }
 
 /** `NOT_FOUND` where the runtime's program is missing, `UNSUPPORTED` on a system that cannot have it. */
-export function readHost({ runtime, findProgram }: Jailer, cgroupParent: string | undefined): Host {
+export function readHost({ runtime, makers, findProgram }: Jailer, cgroupParent: string | undefined): Host {
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   if (process.platform !== 'linux' || (architecture !== 'amd64' && architecture !== 'arm64')) {
     throw new SandboxError('UNSUPPORTED', `${runtime} does not run on ${process.platform} ${process.arch}`, {
@@ -47,7 +49,8 @@ export function readHost({ runtime, findProgram }: Jailer, cgroupParent: string 
     caller,
     architecture,
     hardLimits: parseHardLimits(readFileSync('/proc/self/limits', 'latin1')),
-    ...findCgroups(cgroupParent, caller.uid),
+    ...findCgroups(cgroupParent, caller.uid, makers),
+    inherited: inheritedDescriptors(),
   };
 }
 
@@ -60,12 +63,35 @@ export function parseHardLimits(text: string): HardLimits {
   return { openFiles: hard('Max open files'), fileSizeBytes: hard('Max file size') };
 }
 
-function findCgroups(parent: string | undefined, uid: number): Pick<Host, 'cgroups' | 'cgroupRemedy'> {
+const CLOSE_ON_EXEC = 0o2000000;
+
+/** Node opens nothing in this way, and marks what it was given, but not all of that. */
+function inheritedDescriptors(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => fd > 2 && (descriptorFlags(fd) & CLOSE_ON_EXEC) === 0);
+}
+
+function descriptorFlags(fd: number): number {
+  try {
+    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+    return Number.parseInt(/^flags:\s*([0-7]+)/m.exec(text)?.[1] ?? '0', 8);
+  } catch {
+    // The directory's own, which is closed by now.
+    return CLOSE_ON_EXEC;
+  }
+}
+
+function findCgroups(
+  parent: string | undefined,
+  uid: number,
+  makers: number,
+): Pick<Host, 'cgroups' | 'cgroupRemedy'> {
   const layout = parseCgroupLayout(readFileSync('/proc/self/mountinfo', 'latin1'));
   if (layout === null) return { cgroups: null, cgroupRemedy: 'mount cgroups at /sys/fs/cgroup' };
   const where = parent ?? defaultParent(layout, uid, readFileSync('/proc/self/cgroup', 'latin1'));
   try {
-    return { cgroups: new Cgroups(layout, where, uid === 0), cgroupRemedy: null };
+    return { cgroups: new Cgroups(layout, where, { isRoot: uid === 0, makers }), cgroupRemedy: null };
   } catch (error) {
     if (!SandboxError.is(error)) throw error;
     const directories = [...new Set(Object.values(layout.v1))].map((mount) => join(mount, where)).join(' ');

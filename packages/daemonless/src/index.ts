@@ -1,11 +1,16 @@
 export { createDaemonlessAdapter, type DaemonlessOptions } from './adapter.ts';
 export { AgentDirectory } from './agents.ts';
+export { capabilitiesOn } from './capabilities.ts';
 export { unsupported } from './check-spec.ts';
 export { buffered, type ChildEnd, childRawProcess, type PipedChild } from './child-process.ts';
 export { CommandLine, type CommandLineOptions, type ContractCall } from './command-line.ts';
+export { type ConditionalCall, type DeniedCalls, deniedCalls } from './denied-calls.ts';
 export { findProgram } from './find-program.ts';
 export type { HardLimits, HostFacts } from './host.ts';
+export { writeIdMaps } from './id-maps.ts';
 export type { IdMapEntry, Ids } from './ids.ts';
-export type { JailCommand, JailEnd, Jailer, JailReport, JailRequest } from './jailer.ts';
+export type { JailCommand, JailEnd, Jailer, JailGate, JailReport, JailRequest } from './jailer.ts';
 export type { BindMount, JailMount } from './mounts.ts';
+export { checkJailerOptions, jailerOptionsSchema } from './options.ts';
+export { hostRemedy } from './remedies.ts';
 export { defaultStateDirectory } from './state.ts';

@@ -50,7 +50,11 @@ export function startJail(record: SandboxRecord, session: Session, world: JailWo
       ...{ hardLimits: host.hardLimits, countsPids: host.cgroups?.has('pids') ?? false },
     });
     const cgroups = host.cgroups?.procsFiles(record.id) ?? [];
-    launched = launchJail({ runtime: jailer.runtime, command, cgroups, binds, stdio: session.stdio });
+    launched = launchJail({
+      ...{ runtime: jailer.runtime, makers: jailer.makers, command, cgroups, binds },
+      stdio: session.stdio,
+      inherited: host.inherited,
+    });
   } catch (error) {
     tidy();
     release();

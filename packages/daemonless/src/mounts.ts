@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { MountSpec, SandboxSpec } from '@sandbox/core';
 import type { Ids } from './ids.ts';
 
-/** Something that a jail mounts. Nothing is set-uid in there. */
+/** Something that a jail mounts. Nothing is set-uid in there, and only `devices` has devices. */
 export type JailMount =
   | BindMount
   | { readonly type: 'symlink'; readonly link: string; readonly target: string }
@@ -23,16 +23,14 @@ export type JailMount =
       readonly upper: string;
       readonly work: string;
     }
-  /** Terminals of the jail's own. */
-  | { readonly type: 'terminals'; readonly target: string };
+  /** A `/dev` with null, zero, full, random, urandom and tty, terminals of the jail's own, and the usual links; nothing can be made in it. */
+  | { readonly type: 'devices'; readonly target: string };
 
 export interface BindMount {
   readonly type: 'bind';
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
-  /** Whether it is a device. What is not has no devices in it that could be opened. */
-  readonly device: boolean;
   readonly exec: boolean;
 }
 
@@ -55,7 +53,6 @@ export interface RootParts {
   readonly etc: readonly string[];
 }
 
-const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 const SHM_BYTES = 64 * 2 ** 20;
 
 /** Names at the root's top that cannot be its own, because something is mounted there or below; so that no guest decides where. Pure. */
@@ -73,11 +70,7 @@ export function rootMounts(parts: RootParts): JailMount[] {
       ({ name, ...layers }): JailMount => ({ type: 'overlay', target: `/${name}`, ...layers }),
     ),
     ...parts.etc.map((path) => bind(path, path, true)),
-    ...DEVICES.map((name): JailMount => ({ ...bind(`/dev/${name}`, `/dev/${name}`, false), device: true })),
-    { type: 'terminals', target: '/dev/pts' },
-    symlink('pts/ptmx', '/dev/ptmx'),
-    symlink('/proc/self/fd', '/dev/fd'),
-    ...['stdin', 'stdout', 'stderr'].map((name, fd) => symlink(`/proc/self/fd/${fd}`, `/dev/${name}`)),
+    { type: 'devices', target: '/dev' },
     { type: 'tmpfs', target: '/dev/shm', sizeBytes: SHM_BYTES, mode: 0o1777, exec: false, owner: null },
   ];
 }
@@ -116,7 +109,7 @@ export function specMounts(
 }
 
 export function bind(source: string, target: string, readOnly: boolean): BindMount {
-  return { type: 'bind', source, target, readOnly, device: false, exec: true };
+  return { type: 'bind', source, target, readOnly, exec: true };
 }
 
 function symlink(link: string, target: string): JailMount {

@@ -23,7 +23,7 @@ import { type Session, startJail } from './jails.ts';
 import { type LaunchedJail, untilStarted } from './launch.ts';
 import { mountRoot, unmountRoot } from './overlay.ts';
 import { furnishVolumes, takeIds } from './owners.ts';
-import { childrenOf, killTrees, send } from './processes.ts';
+import { firstProcess, killTrees, send } from './processes.ts';
 import { readback } from './readback.ts';
 import { furnishRoot } from './root.ts';
 import { sizeOf } from './sizes.ts';
@@ -206,7 +206,7 @@ export class JailSandboxes {
   #check(spec: SandboxSpec, host: Host): void {
     const { jailer, state } = this.#world;
     checkSpec(spec, jailer.capabilitiesOn(host), { isRoot: host.isRoot, keptIn: state.directory });
-    jailer.check?.(spec);
+    jailer.check?.(spec, host);
   }
 
   #launch(record: SandboxRecord, session: Session): LaunchedJail {
@@ -266,7 +266,13 @@ export class JailSandboxes {
   /** Asks the first process of each jail to end, and waits. */
   async #ask(name: string, graceMs: number, signal: AbortSignal): Promise<void> {
     const jails = this.#world.state.processes(name);
-    for (const { pid } of jails) for (const child of childrenOf(pid)) send(child, 'SIGTERM');
+    for (const { pid } of jails) {
+      try {
+        send(firstProcess(pid, this.#world.jailer.makers), 'SIGTERM');
+      } catch {
+        // Over.
+      }
+    }
     const end = performance.now() + graceMs;
     while (this.#world.state.processes(name).length > 0 && performance.now() < end) {
       await sleep(10, undefined, { signal });

@@ -28,14 +28,21 @@ export async function tryJail(jailer: Jailer, host: Host, signal: AbortSignal): 
       ...{ program: host.program, scratch: join(directory, 'jail') },
       ...{ argv: ['/usr/bin/env', 'true'], env: { PATH: '/usr/bin:/bin' }, workdir: '/' },
       ...{ user: { uid: 1000, gid: 1000 }, uids: idMap(ids, 'uid', 1000), gids: idMap(ids, 'gid', 1000) },
-      mounts: ['/usr', '/bin', '/lib', '/lib64']
-        .filter((path) => existsSync(path))
-        .map((path) => bind(path, path, true)),
+      mounts: [
+        ...['/usr', '/bin', '/lib', '/lib64']
+          .filter((path) => existsSync(path))
+          .map((path) => bind(path, path, true)),
+        { type: 'devices', target: '/dev' },
+        { type: 'tmpfs', target: '/tmp', sizeBytes: 65_536, mode: 0o1777, exec: true, owner: null },
+      ],
       ...{ limits: unlimited, security: { capabilities: [], noNewPrivileges: true, seccomp: true } },
       ...{ architecture: host.architecture, hardLimits: host.hardLimits, countsPids: true },
     });
     const cgroups = host.cgroups?.procsFiles(cgroup) ?? [];
-    const jail = launchJail({ runtime: jailer.runtime, command, cgroups, binds: [], stdio: 'ignore' });
+    const jail = launchJail({
+      ...{ runtime: jailer.runtime, makers: jailer.makers, command, cgroups, binds: [], stdio: 'ignore' },
+      inherited: host.inherited,
+    });
     await untilStarted(jail, signal);
     const { exitCode } = await jail.ended;
     if (exitCode !== 0) throw new SandboxError('UNAVAILABLE', `a program in a jail ended with ${exitCode}`);

@@ -14,7 +14,7 @@ const rules: Readonly<Record<string, ImportRule>> = {
   '@sandbox/core': { ours: ['@sandbox/guest'], outside: ['tar', 'zod'], ...noProcesses },
   '@sandbox/conformance': { ours: ['@sandbox/core', '@sandbox/guest'] },
   '@sandbox/docker-api': { ours: ['@sandbox/core', '@sandbox/guest'], outside: ['dockerode', 'tar'] },
-  '@sandbox/daemonless': { ours: ['@sandbox/core'], outside: [] },
+  '@sandbox/daemonless': { ours: ['@sandbox/core'], outside: ['zod'] },
   '@sandbox/apple-container-client': { ours: ['@sandbox/core', '@sandbox/daemonless'], outside: ['tar'] },
   '@sandbox/podman-client': { ours: ['@sandbox/core', '@sandbox/docker-api'], outside: [] },
   '@sandbox/adapter-*': {
@@ -39,6 +39,7 @@ const rules: Readonly<Record<string, ImportRule>> = {
   '@sandbox/api': { ours: [] },
   '@sandbox/consumer': { ours: [] },
   'create-sandbox-adapter': { ours: [], outside: [], ...noProcesses },
+  '@sandbox/jail-tests': { ours: [] },
   '@sandbox/testbed': { ours: [] },
   '@sandbox/scripts': { ours: [] },
 };

@@ -9,20 +9,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
 import { createSandboxes, SandboxError } from '@sandbox/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { agent } from './as-ordinary-user.ts';
 import { running, temporary, whoRuns } from './fixture.ts';
 import { execScript, makeRoot, runScript, specOf } from './jails.ts';
-import { scope } from './nsjail-here.ts';
+import { agent } from './ordinary-user.ts';
 
 const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
 
 /** What lies where on the host, for whoever runs this process. */
 export function paths(here: boolean): void {
-  const { adapter, isRoot, who } = whoRuns();
-  describe.skipIf(!here)(`nsjail as ${who}, and paths`, () => {
+  const { adapter, isRoot, who, tested, scope } = whoRuns();
+  const { runtime, createAdapter } = tested;
+  describe.skipIf(!here)(`${runtime} as ${who}, and paths`, () => {
     test.runIf(isRoot)('a workspace under a directory that only root can search', async () => {
       const parent = temporary();
       const source = join(parent, 'work');
@@ -70,7 +69,7 @@ export function paths(here: boolean): void {
     test.runIf(isRoot)('a state directory that only root can search', async () => {
       const parent = temporary();
       chmodSync(parent, 0o700);
-      const hidden = createNsjailAdapter({ stateDirectory: join(parent, 'state') });
+      const hidden = createAdapter({ stateDirectory: join(parent, 'state') });
       const workspace = join(parent, 'work');
       mkdirSync(workspace);
       const mounts = [{ type: 'bind', source: workspace, target: '/workspace', readOnly: true }] as const;
@@ -84,7 +83,8 @@ export function paths(here: boolean): void {
       await execScript(adapter, name, 'echo secret > /tmp/secret');
       const state = join(
         process.env.SANDBOX_STATE_DIR ?? '/var/lib/sandbox',
-        'nsjail/sandboxes',
+        runtime,
+        'sandboxes',
         name,
         'root/tmp/secret',
       );
@@ -103,7 +103,7 @@ export function paths(here: boolean): void {
 
     test('a state directory whose name is hard to write down works, but for an overlay', async () => {
       const stateDirectory = join(temporary(), 'a:b,c=d\n"e');
-      const hard = createNsjailAdapter({ stateDirectory });
+      const hard = createAdapter({ stateDirectory });
       expect((await runScript(hard, 'echo made > /tmp/made && cat /tmp/made')).stdout).toBe('made\n');
       const path = makeRoot(temporary());
       const kept = specOf(['/bin/true'], { root: { type: 'directory', path, readOnly: false } });

@@ -2,40 +2,30 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
 import { createCli } from '@sandbox/cli';
 import { createSandboxes } from '@sandbox/core';
 import { describe, expect, test } from 'vitest';
-import { agent } from './as-ordinary-user.ts';
 import { canRead, temporary, whoRuns } from './fixture.ts';
 import { runScript, specOf } from './jails.ts';
-import { scope } from './nsjail-here.ts';
+import { agent } from './ordinary-user.ts';
 
-const unlimited = specOf(['/bin/true']).limits;
+const unlimited = () => specOf(['/bin/true']).limits;
 
 /** What is missing on the host, for whoever runs this process. */
 export function rights(here: boolean): void {
-  const { adapter, isRoot, who } = whoRuns();
-  describe.skipIf(!here)(`nsjail as ${who}, when something is missing`, () => {
-    test('nsjail that is not there, or without its libraries, is explained', async () => {
-      const missing = await createNsjailAdapter({ binary: '/no/such/nsjail' }).probe();
-      expect(missing).toMatchObject({
+  const { adapter, isRoot, who, tested, scope } = whoRuns();
+  const { runtime, createAdapter } = tested;
+  describe.skipIf(!here)(`${runtime} as ${who}, when something is missing`, () => {
+    test('a program that is not there is explained', async () => {
+      expect(await createAdapter({ binary: '/no/such/program' }).probe()).toMatchObject({
         status: 'undetected',
-        remedy: expect.stringContaining('NSJAIL_PATH'),
+        remedy: expect.stringContaining(tested.remedy),
       });
-      const copy = join(temporary(), 'nsjail');
-      const { endpoint } = await adapter.probe();
-      copyFileSync(endpoint ?? '', copy);
-      const alone = await createNsjailAdapter({ binary: copy }).probe();
-      // A distribution's own has its libraries in the system.
-      if (alone.status !== 'healthy') {
-        expect(alone).toMatchObject({ status: 'unhealthy', remedy: expect.stringContaining('libraries') });
-      }
     });
 
     test('without rights to a cgroup, limits that need one are refused by name, and the others hold', async () => {
       // Below a file nobody can make a directory.
-      const poor = createNsjailAdapter({ cgroupParent: '/cgroup.procs/sandbox' });
+      const poor = createAdapter({ cgroupParent: '/cgroup.procs/sandbox' });
       const probe = await poor.probe();
       expect(probe).toMatchObject({
         status: 'healthy',
@@ -49,13 +39,13 @@ export function rights(here: boolean): void {
         ['memory', { memoryBytes: 2 ** 28 }],
         ['cpus', { cpus: 1 }],
       ] as const) {
-        const spec = specOf(['/bin/true'], { limits: { ...unlimited, ...limit } });
+        const spec = specOf(['/bin/true'], { limits: { ...unlimited(), ...limit } });
         await expect(poor.create(spec)).rejects.toMatchObject({
           code: 'UNSUPPORTED',
           message: expect.stringContaining(control),
         });
       }
-      const limits = { ...unlimited, pids: 20, openFiles: 100 };
+      const limits = { ...unlimited(), pids: 20, openFiles: 100 };
       const script = 'ulimit -n; i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; echo all';
       const { stdout, stderr } = await runScript(poor, script, { limits });
       expect(stdout).toBe('100\n');
@@ -69,7 +59,7 @@ export function rights(here: boolean): void {
         ...{ ending: 'exited', exitCode: 0, stdout: 'hi\n', stderr: '' },
       });
       await using poor = createSandboxes({
-        adapter: createNsjailAdapter({ cgroupParent: '/cgroup.procs/sandbox' }),
+        adapter: createAdapter({ cgroupParent: '/cgroup.procs/sandbox' }),
         scope,
         ...(agent && { agent }),
       });
@@ -82,8 +72,8 @@ export function rights(here: boolean): void {
     test.runIf(isRoot || canRead(import.meta.filename))(
       '`sandbox run -- echo hi` exits 0, and its stdout is the command’s',
       async () => {
-        const load = async () => createNsjailAdapter();
-        const cli = createCli({ adapters: [{ runtime: 'nsjail', load }] });
+        const load = async () => createAdapter();
+        const cli = createCli({ adapters: [{ runtime, load }] });
         const [stdout, stderr] = [new PassThrough(), new PassThrough()];
         const io = { stdin: Readable.from([]), stdout, stderr, env: { SANDBOX_SCOPE: scope } };
         expect(await cli.run(['run', '--', 'echo', 'hi'], io)).toBe(0);
@@ -97,14 +87,20 @@ export function rights(here: boolean): void {
         const program = join(temporary(), 'probe.mjs');
         copyFileSync(join(import.meta.dirname, 'probe-here.mjs'), program);
         chmodSync(program, 0o644);
-        const module = import.meta.resolve('@sandbox/adapter-nsjail');
         // One's own user namespace may be forbidden to have others in it, whoever one is.
-        const forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"';
+        const forbid =
+          'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare --user --map-user=1000 --map-group=1000 "$@"';
         const words = ['--user', '--map-root-user', 'sh', '-c', forbid, 'sh'];
-        const output = execFileSync('unshare', [...words, process.execPath, program, module]);
+        const output = execFileSync('unshare', [
+          ...words,
+          process.execPath,
+          program,
+          tested.module,
+          tested.factory,
+        ]);
         expect(JSON.parse(output.toString())).toMatchObject({
           status: 'unhealthy',
-          message: expect.stringContaining('CLONE_NEWUSER'),
+          message: expect.stringContaining(tested.withoutUserNamespaces),
           remedy: expect.stringContaining('user.max_user_namespaces'),
         });
       },

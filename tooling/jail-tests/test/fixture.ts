@@ -1,9 +1,9 @@
 import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
 import type { RuntimeAdapter } from '@sandbox/core';
 import { onTestFinished } from 'vitest';
+import { type JailRuntime, jailRuntime, scopeOf } from './jail-runtime.ts';
 import { specOf } from './jails.ts';
 
 /** Who runs this process, and an adapter for them: asked after `becomeOrdinaryUser`, by tests that were imported before. */
@@ -11,14 +11,18 @@ export function whoRuns(): {
   readonly isRoot: boolean;
   readonly adapter: RuntimeAdapter;
   readonly who: string;
+  readonly tested: JailRuntime;
+  readonly scope: string;
 } {
   const isRoot = process.getuid?.() === 0;
-  return { isRoot, adapter: theAdapter(), who: isRoot ? 'root' : 'an ordinary user' };
+  const tested = jailRuntime();
+  const who = isRoot ? 'root' : 'an ordinary user';
+  return { isRoot, adapter: theAdapter(), who, tested, scope: scopeOf(tested) };
 }
 
 let made: RuntimeAdapter | undefined;
 function theAdapter(): RuntimeAdapter {
-  made ??= createNsjailAdapter();
+  made ??= jailRuntime().createAdapter();
   return made;
 }
 
@@ -33,7 +37,7 @@ export function canRead(path: string): boolean {
 
 /** Gone with the test. */
 export function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), 'nsjail-test-'));
+  const path = mkdtempSync(join(tmpdir(), 'jail-test-'));
   chmodSync(path, 0o755);
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;

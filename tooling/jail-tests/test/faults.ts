@@ -1,8 +1,16 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { canRead, running, temporary, whoRuns } from './fixture.ts';
 import {
@@ -15,12 +23,14 @@ import {
   specOf,
   untilLine,
 } from './jails.ts';
-import { scope } from './nsjail-here.ts';
+
+const killed = join(import.meta.dirname, 'killed-program.ts');
 
 /** For whoever runs this process. */
 export function faults(here: boolean): void {
-  const { adapter, isRoot, who } = whoRuns();
-  describe.skipIf(!here)(`nsjail as ${who}, when things go wrong`, () => {
+  const { adapter, isRoot, who, tested, scope } = whoRuns();
+  const { runtime, createAdapter } = tested;
+  describe.skipIf(!here)(`${runtime} as ${who}, when things go wrong`, () => {
     afterAll(async () => {
       expect((await adapter.list({ 'dev.sandbox.scope': scope })).map(({ name }) => name)).toEqual([]);
       await adapter.close();
@@ -30,10 +40,10 @@ export function faults(here: boolean): void {
       'the whole tree dies with our process, however that dies; what is kept is kept',
       async () => {
         const mark = `95${Math.floor(Math.random() * 1e9)}`;
-        const names = ['kept', 'gone'].map((word) => `sandbox-nsjail-test-${word}-${mark}`);
+        const names = ['kept', 'gone'].map((word) => `sandbox-jail-test-${word}-${mark}`);
         const child = spawn(
           process.execPath,
-          [join(import.meta.dirname, 'killed-program.ts'), mark, ...names],
+          [killed, runtime, tested.module, tested.factory, mark, ...names],
           {
             stdio: ['ignore', 'pipe', 'inherit'],
             env: { ...process.env, SANDBOX_SCOPE: scope },
@@ -61,11 +71,25 @@ export function faults(here: boolean): void {
       const { stderr, exitCode } = await outputOf(await adapter.start(spec.name, { attach: true }));
       expect([exitCode, stderr]).toEqual([127, expect.stringContaining('No such file')]);
       await adapter.remove(spec.name);
+      const source = temporary();
+      const mounts = [{ type: 'bind', source, target: '/workspace', readOnly: true }] as const;
+      const broken = specOf(['/bin/true'], { mounts });
+      await adapter.create(broken);
+      onTestFinished(() => adapter.remove(broken.name));
+      rmdirSync(source);
+      await expect(adapter.start(broken.name, { attach: true })).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+        message: expect.stringMatching(/workspace|jail-test/),
+      });
+    });
+
+    test('a working directory that is not there is a failure that names it', async () => {
       const broken = specOf(['/bin/true'], { workdir: '/usr/no-such' });
       await adapter.create(broken);
       onTestFinished(() => adapter.remove(broken.name));
       await expect(adapter.start(broken.name, { attach: true })).rejects.toMatchObject({
         code: 'FAILED_PRECONDITION',
+        message: expect.stringMatching(/\/usr\/no-such.*No such file/),
       });
     });
 
@@ -74,13 +98,33 @@ export function faults(here: boolean): void {
       expect(stdout).toBe(readFileSync('/usr/lib/os-release', 'utf8'));
     });
 
-    test('a program cannot write to nsjail’s log', async () => {
-      const forged = '[I][x] pid=1 ([STANDALONE MODE]) exited with status: 0, (PIDs left: 0)';
-      const script = `for fd in 1 2 3 4 5; do echo "${forged}" >&$fd; done 2>/dev/null; ls /proc/self/fd | wc -l; exit 7`;
+    test('a program cannot write to the report of its jail', async () => {
+      const { forged } = tested;
+      const script = `for fd in 1 2 3 4 5 6 7; do echo '${forged}' >&$fd; done 2>/dev/null; ls /proc/self/fd | wc -l; exit 7`;
       const { stdout, exitCode } = await runScript(adapter, script);
       expect(exitCode).toBe(7);
       expect(stdout.split('\n').filter((line) => line === forged)).toHaveLength(1);
     });
+
+    test.runIf(isRoot || canRead(import.meta.filename))(
+      'what the program was given for its children is not the guest’s',
+      () => {
+        const secret = join(temporary(), 'secret');
+        writeFileSync(secret, 'secret');
+        const file = openSync(secret, 'r');
+        onTestFinished(() => closeSync(file));
+        // Node closes low ones by itself.
+        const stdio = Array.from({ length: 60 }, (_, fd) => (fd === 59 ? file : fd < 3 ? 'pipe' : 'ignore'));
+        const program = join(import.meta.dirname, 'descriptors-program.ts');
+        const words = [program, runtime, tested.module, tested.factory];
+        const env = { ...process.env, SANDBOX_SCOPE: scope };
+        const { stdout, stderr } = spawnSync(process.execPath, words, {
+          ...{ stdio: stdio as StdioOptions, env, encoding: 'utf8' },
+        });
+        expect([stdout, stderr]).toEqual([expect.stringMatching(/ 0 -> /), '']);
+        expect(stdout).not.toContain('secret');
+      },
+    );
 
     test('two sandboxes are two users of the host, and neither is root', async () => {
       const names = [await running(), await running()];
@@ -112,7 +156,13 @@ export function faults(here: boolean): void {
         '(: > /data/x) 2>/dev/null && echo wrote; (: > /x) 2>/dev/null && echo wrote; cat /data/given; id -u';
       expect((await runScript(adapter, refused, { root: readOnly })).stdout).toBe('given\n1000\n');
 
-      const name = await running({ root: { type: 'directory', path, readOnly: false } });
+      const kept = { type: 'directory', path, readOnly: false } as const;
+      if (!isRoot && !tested.keepsDirectories) {
+        const refused = { code: 'UNSUPPORTED', message: expect.stringContaining('root') };
+        await expect(adapter.create(specOf(['/bin/sh'], { root: kept }))).rejects.toMatchObject(refused);
+        return;
+      }
+      const name = await running({ root: kept });
       await execScript(adapter, name, 'echo mine > /data/mine');
       await adapter.stop(name);
       await adapter.start(name);
@@ -131,14 +181,14 @@ export function faults(here: boolean): void {
 
     test('after a boot a kept sandbox is stopped, and has its files', async () => {
       const stateDirectory = temporary();
-      const own = createNsjailAdapter({ stateDirectory });
+      const own = createAdapter({ stateDirectory });
       const spec = specOf(['/bin/sh'], { lifecycle: 'long-lived' });
       await own.create(spec);
       await own.start(spec.name);
       await execScript(own, spec.name, 'echo kept > kept.txt');
       const mark = join(stateDirectory, 'sandboxes', spec.name, 'state.json');
       writeFileSync(mark, JSON.stringify({ state: 'running', bootId: 'an-earlier-one' }));
-      const later = createNsjailAdapter({ stateDirectory });
+      const later = createAdapter({ stateDirectory });
       expect((await later.inspect(spec.name)).state).toBe('stopped');
       await later.start(spec.name);
       expect((await execScript(later, spec.name, 'cat kept.txt')).stdout).toBe('kept\n');
@@ -160,7 +210,7 @@ export function faults(here: boolean): void {
       const cgroups = isRoot ? globSync('/sys/fs/cgroup/*/sandbox') : [];
       const left = [...cgroups.map((parent) => join(parent, gone)), join(stateDirectory, gone)];
       for (const path of left) mkdirSync(path, { recursive: true });
-      await createNsjailAdapter({ stateDirectory }).list();
+      await createAdapter({ stateDirectory }).list();
       expect(left.filter((path) => existsSync(path))).toEqual([]);
     });
 

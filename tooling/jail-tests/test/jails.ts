@@ -4,14 +4,14 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, realpathSync, symli
 import { dirname, join } from 'node:path';
 import type { RawProcess, RuntimeAdapter, SandboxSpec } from '@sandbox/core';
 import { agentArtifact } from '@sandbox/guest';
-import { agent } from './as-ordinary-user.ts';
-import { scope } from './nsjail-here.ts';
+import { jailRuntime, scopeOf } from './jail-runtime.ts';
+import { agent } from './ordinary-user.ts';
 
 type Overrides = { readonly [Key in keyof SandboxSpec]?: SandboxSpec[Key] };
 
 /** A small sandbox on the host's root, without limits. */
 export function specOf(argv: readonly string[], overrides: Overrides = {}): SandboxSpec {
-  const name = overrides.name ?? `sandbox-nsjail-test-${randomBytes(5).toString('hex')}`;
+  const name = overrides.name ?? `sandbox-jail-test-${randomBytes(5).toString('hex')}`;
   return {
     name,
     lifecycle: 'ephemeral',
@@ -36,7 +36,7 @@ export function specOf(argv: readonly string[], overrides: Overrides = {}): Sand
     labels: {
       'dev.sandbox.managed': 'true',
       'dev.sandbox.name': name,
-      'dev.sandbox.scope': scope,
+      'dev.sandbox.scope': scopeOf(jailRuntime()),
       ...overrides.labels,
     },
   };
