@@ -6,4 +6,5 @@ export const adapters = [
   lazyAdapter('docker', () => import('@sandbox/adapter-docker')),
   lazyAdapter('podman', () => import('@sandbox/adapter-podman')),
   lazyAdapter('nsjail', () => import('@sandbox/adapter-nsjail')),
+  lazyAdapter('bubblewrap', () => import('@sandbox/adapter-bubblewrap')),
 ];

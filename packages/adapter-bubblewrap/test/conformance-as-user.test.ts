@@ -1,0 +1,4 @@
+import { jailConformance } from '@sandbox/jail-tests';
+import { bubblewrap } from './bubblewrap.ts';
+
+await jailConformance(bubblewrap, 'an ordinary user');

@@ -1,0 +1,4 @@
+import { jailFaults } from '@sandbox/jail-tests';
+import { bubblewrap } from './bubblewrap.ts';
+
+await jailFaults(bubblewrap);
