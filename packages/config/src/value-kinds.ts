@@ -199,7 +199,7 @@ export const image: ValueKind<string> = {
 export const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
 export const runtimeId: ValueKind<string> = {
-  allowed: 'auto, or the id of a runtime such as docker, podman, apple-container, nsjail',
+  allowed: 'auto, or the id of a runtime such as docker, podman, apple-container, nsjail, bubblewrap',
   json: { type: 'string', pattern: RUNTIME.source },
   read(value, key) {
     return typeof value === 'string' && RUNTIME.test(value) ? value : refuse(key, value, runtimeId.allowed);
