@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { allMissingPackages, bringUp, bringUpOne, imagesForTests } from './bring-up.ts';
 import { ensureGo, findGo } from './go.ts';
 import { asRoot, readHost } from './host.ts';
-import { defaultImage } from './image-recipes.ts';
+import { defaultImage, type ImageRecipe, moreImages } from './image-recipes.ts';
 import { withLock } from './lock.ts';
 import { createProgress } from './progress.ts';
 import { type BringUpContext, SetupRefused, type TestbedRuntime } from './runtime.ts';
@@ -15,6 +15,7 @@ Usage: testbed <command>
   up [RUNTIME…]      make these healthy (all, when none is named), with the images that the tests use
       --one          any one of them will do, with the default image only: one that has it
                      already, else the first that can be brought up
+      --with IMAGE   and with this one: ${Object.keys(moreImages).join(', ')}; may be repeated
   down [RUNTIME…]    stop what \`up\` started, and nothing else
       --force        also while containers run in it that are not sandboxes
   status             what is there, changing nothing
@@ -77,6 +78,7 @@ function parse(argv: readonly string[]) {
         help: { type: 'boolean', short: 'h', default: false },
         json: { type: 'boolean', default: false },
         one: { type: 'boolean', default: false },
+        with: { type: 'string', multiple: true, default: [] },
         force: { type: 'boolean', default: false },
         remove: { type: 'boolean', default: false },
       },
@@ -99,11 +101,14 @@ const locked = (work: () => Promise<number>) => withLock(progress, interrupted.s
 
 async function up(
   selected: readonly TestbedRuntime[],
-  { one, json }: { one: boolean; json: boolean },
+  { one, json, with: names }: { one: boolean; json: boolean; with: readonly string[] },
 ): Promise<number> {
+  const more = names.map(imageNamed);
   const results = [];
-  if (one) results.push(await bringUpOne(selected, [defaultImage], context));
-  else for (const runtime of selected) results.push(await bringUp(runtime, imagesForTests, context));
+  if (one) results.push(await bringUpOne(selected, [defaultImage, ...more], context));
+  else
+    for (const runtime of selected)
+      results.push(await bringUp(runtime, [...imagesForTests, ...more], context));
 
   if (json) console.log(JSON.stringify(results, null, 2));
   else
@@ -112,6 +117,12 @@ async function up(
       for (const [name, outcome] of Object.entries(images)) console.log(`  ${name}: ${outcome}`);
     }
   return 0;
+}
+
+function imageNamed(name: string): ImageRecipe {
+  const recipe = Object.hasOwn(moreImages, name) ? moreImages[name] : undefined;
+  if (recipe !== undefined) return recipe;
+  throw new UsageError(`there is no image ${name}: --with takes ${Object.keys(moreImages).join(', ')}`);
 }
 
 async function down(

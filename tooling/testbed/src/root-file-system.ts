@@ -11,8 +11,6 @@ import type { BringUpContext } from './runtime.ts';
 /** The Debian package that root file systems are made with. */
 export const imageBuilder = 'mmdebstrap';
 
-const suite = 'bookworm';
-
 /** What the published slim image leaves out, so that packages installed later are slim too. */
 const leftOut = ['doc', 'man', 'info', 'groff', 'lintian', 'linda', 'locale'];
 
@@ -20,6 +18,8 @@ const options = [
   '--variant=minbase',
   ...leftOut.map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
   '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+  // As in the published one: what is installed later need not be on the disk at once.
+  '--dpkgopt=force-unsafe-io',
   // This machine's name and name servers are not the image's.
   '--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"',
 ];
@@ -33,6 +33,7 @@ export async function ensureRootFileSystem(
   host: Host,
   context: BringUpContext,
 ): Promise<string> {
+  const { suite } = recipe;
   const args = [
     ...options,
     ...(recipe.packages.length === 0
