@@ -42,11 +42,11 @@ export class PullProgress {
   }
 }
 
-/** `Step 3/7 : RUN make` and whatever the steps print. */
+/** `Step 3/7 : RUN make`, in capitals on Podman, and whatever the steps print. */
 export function buildProgress(line: ProgressLine): ImageProgress | null {
   const message = (line.stream ?? line.status ?? '').trimEnd();
   if (message === '') return null;
-  const step = /^Step (\d+)\/(\d+) : /.exec(message);
+  const step = /^Step (\d+)\/(\d+) ?: /i.exec(message);
   return step ? { message, current: Number(step[1]), total: Number(step[2]) } : { message };
 }
 

@@ -142,6 +142,7 @@ describe('progress', () => {
       current: 2,
       total: 5,
     });
+    expect(buildProgress({ stream: 'STEP 2/5: RUN x\n' })).toMatchObject({ current: 2, total: 5 });
     expect(buildProgress({ stream: ' ---> Running\n' })).toEqual({ message: ' ---> Running' });
     expect(buildProgress({ aux: { ID: 'x' } })).toBeNull();
   });
