@@ -53,6 +53,20 @@ describe('run', () => {
     expect(await registry.list()).toEqual([]);
   });
 
+  it('takes the host’s programs for an image that the runtime cannot have, if they are there', async () => {
+    const { sandboxes, leftovers } = setUp();
+    const image = 'some:1';
+    const run = (programs?: readonly string[]) => sandboxes.run(['sh', '-c', 'echo hi'], { image, programs });
+    expect(await run(['sh', 'cat'])).toMatchObject({ exitCode: 0, stdout: 'hi\n' });
+    await expect(run()).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await expect(run(['sh', 'no-such-program', '../../nor-this'])).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: 'reference has no images, and this host has no no-such-program, ../../nor-this',
+    });
+    expect(await leftovers()).toEqual([[], []]);
+    await sandboxes.close();
+  });
+
   it('refuses what the runtime cannot enforce, by name', async () => {
     const { sandboxes } = setUp();
     const asked = sandboxes.run(['true'], { policy: { memoryBytes: 100_000_000 } });

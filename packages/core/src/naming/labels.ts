@@ -36,6 +36,11 @@ export const LABEL = {
   tools: 'dev.sandbox.tools',
   /** Of images: which of all builds has left it. */
   build: 'dev.sandbox.build',
+  /** Of images: which language it is built for. */
+  language: 'dev.sandbox.language',
+  /** Of images of languages: hash of what they are built with, and what they are built on. */
+  recipe: 'dev.sandbox.recipe',
+  base: 'dev.sandbox.base',
   /** PATH of those who enter as somebody else than its own user: without what that user installs. */
   path: 'dev.sandbox.path',
 } as const;

@@ -18,6 +18,8 @@ export interface Belonging {
   readonly inUse?: boolean;
   /** Of an image: whether we built it. Only such are ever removed. */
   readonly built?: boolean;
+  /** Of an image that was built for a language: its name. */
+  readonly language?: string;
   readonly createdAt?: Date;
 }
 
@@ -72,8 +74,15 @@ export async function belongingsAt(
 
 function imageOf(
   runtime: string,
-  { id, tags, sizeBytes, createdAt }: ImageInfo,
+  { id, tags, sizeBytes, createdAt, labels }: ImageInfo,
   more: { readonly inUse: boolean; readonly built: boolean },
 ): Belonging {
-  return { runtime, kind: 'image', name: tags[0] ?? id, sizeBytes, ...more, ...(createdAt && { createdAt }) };
+  // One that was built again has lost its name to the new one.
+  const language = tags.length > 0 ? labels[LABEL.language] : undefined;
+  return {
+    ...{ runtime, kind: 'image', name: tags[0] ?? id, sizeBytes },
+    ...more,
+    ...(language !== undefined && { language }),
+    ...(createdAt && { createdAt }),
+  };
 }

@@ -10,12 +10,16 @@ export async function missingOnHost(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const missing = new Map<string, readonly string[]>();
   for (const name of tools) {
-    const { commands } = toolOf(name);
-    const there = await Promise.all(commands.map((command) => isProgram(root, command)));
-    const lacking = commands.filter((_, index) => !there[index]);
+    const lacking = await lackingPrograms(root, toolOf(name).commands);
     if (lacking.length > 0) missing.set(name, lacking);
   }
   return missing;
+}
+
+/** Which of these programs a root file system lacks. */
+export async function lackingPrograms(root: string, programs: readonly string[]): Promise<readonly string[]> {
+  const there = await Promise.all(programs.map((program) => isProgram(root, program)));
+  return programs.filter((_, index) => !there[index]);
 }
 
 async function isProgram(root: string, command: string): Promise<boolean> {

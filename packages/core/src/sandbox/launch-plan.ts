@@ -20,6 +20,7 @@ import { type CheckedWorkspace, checkWorkspace } from '../workspace/check-worksp
 import { protectedByEndpoint } from '../workspace/protected-paths.ts';
 import { agentArgv, newInitKey } from './agent-argv.ts';
 import type { KnownCaller } from './caller.ts';
+import { lackingPrograms } from './host-tools.ts';
 import type { ImageRequest } from './image-cache.ts';
 import type { SelectedRuntime } from './select-runtime.ts';
 import type { Services } from './services.ts';
@@ -89,12 +90,16 @@ export function resolveRequest(
 }
 
 /** What of the root file system was asked for: an image, a directory, or, where the runtime has no images, the host's own `/usr`. */
-export function rootFor(adapter: RuntimeAdapter, resolved: ResolvedPolicy): RootSource {
+export function rootFor(
+  adapter: RuntimeAdapter,
+  resolved: ResolvedPolicy,
+  { programs }: Pick<CreateOptions, 'programs'>,
+): RootSource {
   const { image } = resolved.policy;
   if (image.startsWith('/')) return { type: 'directory', path: image };
   if (adapter.images !== undefined) return { type: 'image', image };
   // What is configured is for runtimes that have images.
-  if (resolved.sources.image !== 'request') return { type: 'host' };
+  if (resolved.sources.image !== 'request' || programs !== undefined) return { type: 'host' };
   throw new SandboxError('UNSUPPORTED', `${adapter.runtime} has no images, and ${image} was asked for`, {
     operation: 'create',
     runtime: adapter.runtime,
@@ -107,13 +112,31 @@ export async function imageFor(
   services: Services,
   adapter: RuntimeAdapter,
   resolved: ResolvedPolicy,
-  options: Omit<ImageRequest, 'image'>,
+  options: Omit<ImageRequest, 'image'> & Pick<CreateOptions, 'programs'>,
 ): Promise<UsedOfImage | undefined> {
-  const root = rootFor(adapter, resolved);
+  const root = rootFor(adapter, resolved, options);
   if (root.type === 'directory') return readImageNotes(root.path);
+  if (root.type === 'host') await checkPrograms(adapter, options);
   return root.type === 'image'
     ? services.images.ensure(adapter, { ...options, image: root.image })
     : undefined;
+}
+
+async function checkPrograms(
+  { runtime }: RuntimeAdapter,
+  { programs = [] }: Pick<CreateOptions, 'programs'>,
+): Promise<void> {
+  const lacking = await lackingPrograms('/', programs);
+  if (lacking.length === 0) return;
+  throw new SandboxError(
+    'UNSUPPORTED',
+    `${runtime} has no images, and this host has no ${lacking.join(', ')}`,
+    {
+      operation: 'create',
+      runtime,
+      hint: 'Install it where every user finds it, such as in /usr/bin, or use a runtime with images.',
+    },
+  );
 }
 
 /** Brings everything together into what the adapter is to make, and what is recorded of it. */
@@ -145,7 +168,10 @@ export function planLaunch(services: Services, request: LaunchRequest): LaunchPl
     plan,
     agent,
     labels: labelsOf(services, record, { ...request, task, plan, identity, agent: agent.digest, initKey }),
-    root: request.layer === undefined ? rootFor(adapter, resolved) : { type: 'image', image: request.layer },
+    root:
+      request.layer === undefined
+        ? rootFor(adapter, resolved, options)
+        : { type: 'image', image: request.layer },
     image: request.image,
     workspace: task
       ? { type: 'volume', volume: task.volume, labels: task.volumeLabels }

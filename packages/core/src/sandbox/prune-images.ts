@@ -20,7 +20,7 @@ export interface PruneReport {
   readonly failed: readonly (Belonging & { readonly error: string })[];
 }
 
-/** Removes images that we built and no sandbox is made from; the next sandbox that needs one builds it again. */
+/** Removes images that we built and no sandbox is made from; the next sandbox that needs one builds it again. Those of languages, which no sandbox builds, stay. */
 export async function pruneImages(services: Services, options: PruneOptions): Promise<PruneReport> {
   const { dryRun = false, signal } = options;
   const belongings = await listBelongings(services, { ...options, sizes: false });
@@ -31,6 +31,7 @@ export async function pruneImages(services: Services, options: PruneOptions): Pr
   for (const image of belongings.filter(({ kind, built }) => kind === 'image' && built)) {
     const age = image.createdAt === undefined ? NEW_MS : now - image.createdAt.getTime();
     if (image.inUse) kept.push({ ...image, reason: 'in use' });
+    else if (image.language !== undefined) kept.push({ ...image, reason: `what ${image.language} runs in` });
     else if (age < NEW_MS) kept.push({ ...image, reason: 'built just now' });
     else if (dryRun) removed.push(image);
     else {

@@ -63,7 +63,7 @@ async function selectBest(services: Services, request: RuntimeRequest): Promise<
     })),
   );
   const refusals: SandboxError[] = [];
-  for (const { adapter, probe } of probed.sort((one, other) => rank(one.probe) - rank(other.probe))) {
+  for (const { adapter, probe } of probed.sort((one, other) => autoRank(one.probe) - autoRank(other.probe))) {
     try {
       return { ...consider(adapter, probe, request), reason: autoReason(adapter, refusals) };
     } catch (error) {
@@ -79,8 +79,8 @@ function autoReason({ runtime }: RuntimeAdapter, refusals: readonly SandboxError
   return `${first}; passed over: ${refusals.map((error) => `${error.runtime} (${error.message})`).join(', ')}`;
 }
 
-/** The strongest boundary first; engines without root rights before those with. */
-function rank({ capabilities, rootless }: ProbeResult): number {
+/** The order in which `auto` takes runtimes, lowest first: the strongest boundary, and engines without root rights before those with. Pure. */
+export function autoRank({ capabilities, rootless }: ProbeResult): number {
   if (capabilities.boundary === 'vm') return 0;
   if (capabilities.boundary === 'process') return 3;
   return rootless ? 1 : 2;

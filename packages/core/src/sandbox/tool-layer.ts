@@ -11,7 +11,7 @@ import {
   toolLayerName,
   toolsDockerfile,
 } from '../tools/index.ts';
-import { TarWriter } from '../transfer/tar-writer.ts';
+import { tarArchive } from '../transfer/tar-archive.ts';
 import { BuildLines } from './build-lines.ts';
 import { createEphemeral } from './ephemeral.ts';
 import type { Services } from './services.ts';
@@ -84,7 +84,7 @@ async function build(
   try {
     const dockerfile = toolsDockerfile({ manager, base: image, tools: tools.names, labels });
     return await images.build(
-      { tag: name, context: contextOf(dockerfile), labels },
+      { tag: name, context: tarArchive({ Dockerfile: Buffer.from(dockerfile) }), labels },
       {
         signal: AbortSignal.any([signal, deadline]),
         onProgress: (progress) => onProgress?.(lines.take(progress)),
@@ -154,17 +154,6 @@ async function managerOf(services: Services, request: LayerRequest): Promise<Pac
     await box.remove();
   }
   throw refused(request, `${image} has none of the package managers ${PACKAGE_MANAGERS.join(', ')}`);
-}
-
-/** A build's context with nothing in it but what is to be done. */
-function contextOf(dockerfile: string): Uint8Array {
-  const content = Buffer.from(dockerfile);
-  const tar = new TarWriter();
-  tar.header({ path: 'Dockerfile', type: 'File', mode: 0o644, size: content.length, mtime: new Date(0) });
-  tar.content(content);
-  tar.pad(content.length);
-  tar.end();
-  return tar.take();
 }
 
 function refused({ adapter }: LayerRequest, why: string): SandboxError {

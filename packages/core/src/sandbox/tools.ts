@@ -44,7 +44,7 @@ export async function addTools(services: Services, request: ToolsRequest): Promi
   const { adapter, resolved, signal } = request;
   const { names } = request.tools;
   if (names.length === 0) return { tools: [], warnings: [] };
-  const root = rootFor(adapter, resolved);
+  const root = rootFor(adapter, resolved, request.options);
   if (root.type !== 'image') return toolsOf(root.type === 'directory' ? root.path : '/', names);
   try {
     const layer = await ensureToolLayer(services, { ...request, image: root.image });

@@ -81,6 +81,11 @@ export interface CreateOptions {
   /** Id of an adapter, or `auto`. Default: the only one, or `auto`. */
   readonly runtime?: string | undefined;
   readonly image?: string | undefined;
+  /**
+   * Programs that commands need, such as `python3`. With it, a runtime without images takes the host's `/usr` in the place of `image`: `UNSUPPORTED`, naming what is missing, where it does not have them
+   * all. Default: a runtime without images refuses every `image`.
+   */
+  readonly programs?: readonly string[] | undefined;
   /** `missing` (default), `always`, `never`. */
   readonly pull?: 'missing' | 'always' | 'never' | undefined;
   readonly policy?: PolicyInput | undefined;
