@@ -104,6 +104,17 @@ describe('outside of this repository', () => {
         expect(Number(await inside(directory, node, program))).toBeGreaterThan(imports.length);
     }, 300_000);
 
+    it('languages bring what their images are built with', async () => {
+      const program = path.join(directory, 'recipes.mjs');
+      writeFileSync(
+        program,
+        `import { builtInLanguages, imageBuild, isBuilt } from '@sandbox/languages';
+        const built = builtInLanguages.languages.filter(isBuilt);
+        console.log((await Promise.all(built.map((language) => imageBuild(language)))).length);\n`,
+      );
+      expect(await inside(directory, NODES[22], program)).toBe('9\n');
+    }, 300_000);
+
     it('the program is there', async () => {
       const [command = '', ...words] =
         manager === 'npm' ? ['npx', '@sandbox/app'] : ['pnpm', 'exec', 'sandbox'];

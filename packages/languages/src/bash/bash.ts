@@ -4,4 +4,5 @@ export const bash: Language = {
   id: 'bash',
   fileName: 'main.bash',
   command: (file, args) => ['bash', file, ...args],
+  version: ['bash', '--version'],
 };

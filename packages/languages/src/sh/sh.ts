@@ -5,4 +5,6 @@ export const sh: Language = {
   aliases: ['shell'],
   fileName: 'main.sh',
   command: (file, args) => ['sh', file, ...args],
+  // It has no option for it.
+  version: ['sh', '-c', 'readlink -f "$(command -v sh)"'],
 };

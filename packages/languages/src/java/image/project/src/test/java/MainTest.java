@@ -1,0 +1,8 @@
+import org.junit.Test;
+
+public class MainTest {
+  @Test
+  public void runs() {
+    Main.main(new String[0]);
+  }
+}
