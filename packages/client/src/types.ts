@@ -122,6 +122,8 @@ export interface FileInfo {
 export interface Health {
   readonly status: 'ok' | 'closing';
   readonly version: string;
+  /** Images that are made ready in the background: those of `prepull`. */
+  readonly images?: Readonly<Record<string, 'missing' | 'pulling' | 'ready' | 'failed'>> | undefined;
   readonly [key: string]: unknown;
 }
 

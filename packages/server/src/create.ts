@@ -1,5 +1,5 @@
 import { GUEST_SCRATCH, type PolicyInput, parseBytes, parseDuration, type Sandbox } from '@sandbox/core';
-import type { Language } from '@sandbox/languages';
+import { type Language, languageFailure, languageOptions } from '@sandbox/languages';
 import { Box } from './box.ts';
 import { warningsOf } from './code-warnings.ts';
 import { newFile, storeFiles } from './files.ts';
@@ -27,7 +27,9 @@ export async function createBox(service: Service, request: CreateRequest, creati
   const files = (request.files ?? []).map(newFile);
   // While the sandbox is made.
   const found = warningsOf(service.checkCode, language, request.code, creation.signal);
-  const sandbox = await obtain(service, request, language, creation);
+  const sandbox = await obtain(service, request, language, creation).catch((error) => {
+    throw languageFailure(language, error, request.image);
+  });
   try {
     const { user, signal, release } = creation;
     const { code, project, task, keep = false, keepMs } = request;
@@ -55,7 +57,7 @@ export async function createBox(service: Service, request: CreateRequest, creati
   }
 }
 
-function obtain(
+async function obtain(
   service: Service,
   request: CreateRequest,
   language: Language,
@@ -65,7 +67,7 @@ function obtain(
   const { adapter, workspace, project, task, lifecycle = 'ephemeral' } = request;
   const options = {
     runtime: adapter,
-    image: request.image ?? language.image,
+    ...languageOptions(language, request.image),
     policy: policyOf(request),
     workdir: GUEST_SCRATCH,
     workspaceRoots: access.workspaceRoots(user),

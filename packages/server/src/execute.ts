@@ -49,6 +49,8 @@ interface Plan {
   readonly code: string | undefined;
   readonly command: readonly string[];
   readonly cwd: string | undefined;
+  /** What the language wants, which a request's goes over. */
+  readonly env: Readonly<Record<string, string>> | undefined;
 }
 
 function planOf(box: Box, { code, command, args = [], cwd }: ExecuteRequest): Plan {
@@ -56,7 +58,9 @@ function planOf(box: Box, { code, command, args = [], cwd }: ExecuteRequest): Pl
   if (code !== undefined && command !== undefined)
     throw new HttpError('INVALID_ARGUMENT', 'code and command exclude each other');
   const where = cwd === undefined ? undefined : guestPath(sandbox, cwd);
-  if (command !== undefined) return { code: undefined, command: [command, ...args], cwd: where ?? home(box) };
+  const env = language?.env;
+  if (command !== undefined)
+    return { code: undefined, command: [command, ...args], cwd: where ?? home(box), env };
   const snippet = code ?? given;
   if (snippet === undefined) {
     throw new HttpError('INVALID_ARGUMENT', 'there is nothing to run', {
@@ -67,7 +71,7 @@ function planOf(box: Box, { code, command, args = [], cwd }: ExecuteRequest): Pl
     throw new HttpError('FAILED_PRECONDITION', `which language ${box.id} is for is not known any more`);
   // By its whole path for who starts elsewhere.
   const file = where === undefined ? language.fileName : posix.join(GUEST_SCRATCH, language.fileName);
-  return { code: snippet, command: language.command(file, args), cwd: where ?? home(box) };
+  return { code: snippet, command: language.command(file, args), cwd: where ?? home(box), env };
 }
 
 /** Of the code of the creation it is known. */
@@ -97,12 +101,12 @@ async function run(box: Box, plan: Plan, execution: Execution): Promise<Ran> {
   });
 }
 
-async function runCommand(box: Box, { command, cwd }: Plan, execution: Execution): Promise<Ran> {
+async function runCommand(box: Box, { command, cwd, env }: Plan, execution: Execution): Promise<Ran> {
   const { request, signal, graceMs, onStdout, onStderr } = execution;
   const { sandbox, language } = box.facts;
-  const { stdin, env, timeoutMs } = request;
+  const { stdin, timeoutMs } = request;
   const result = await sandbox.exec(command, {
-    ...{ cwd, stdin, env, timeoutMs, signal, graceMs, onStdout, onStderr },
+    ...{ cwd, stdin, env: { ...env, ...request.env }, timeoutMs, signal, graceMs, onStdout, onStderr },
     purpose: box.purpose,
   });
   const warnings = [...new Set([...sandbox.warnings, ...result.warnings])];

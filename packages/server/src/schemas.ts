@@ -237,7 +237,14 @@ export const statsSchema = z
   .openapi('Stats');
 
 export const healthSchema = z
-  .looseObject({ status: z.enum(['ok', 'closing']), version: z.string() })
+  .looseObject({
+    status: z.enum(['ok', 'closing']),
+    version: z.string(),
+    images: z
+      .record(z.string(), z.enum(['missing', 'pulling', 'ready', 'failed']))
+      .optional()
+      .openapi({ description: 'Images that are made ready in the background: those of `prepull`.' }),
+  })
   .openapi('Health');
 
 export const problemSchema = z
