@@ -21,3 +21,4 @@ export * from './read-file.ts';
 export { runtimeOptions, strangeRuntimes } from './runtime-options.ts';
 export type { ConfigJob, ConfigKey, ConfigUser, ConfigValues } from './schema.ts';
 export * from './template.ts';
+export type { Prepull } from './value-kinds.ts';

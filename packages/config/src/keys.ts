@@ -15,7 +15,9 @@ import {
   duration,
   environment,
   image,
+  type Prepull,
   packages,
+  prepull,
   runtimeId,
   size,
   tools,
@@ -240,10 +242,18 @@ export const SERVER_KEYS = {
     about: 'The same for all users together.',
     builtIn: 128,
   },
+  prepull: {
+    kind: prepull as ValueKind<Prepull>,
+    about:
+      'Languages whose images are made ready in the background when the service starts, and by `sandbox prepare`. Without it the default image is.',
+    builtIn: undefined,
+  },
 } as const satisfies Record<string, KeyInfo>;
 
 export type ServerKey = keyof typeof SERVER_KEYS;
-export type ServerValues = { readonly [K in ServerKey]?: number | undefined };
+export type ServerValues = {
+  readonly [K in ServerKey]?: ValueOf<(typeof SERVER_KEYS)[K]> | undefined;
+};
 
 /** Of `[monitoring]`: what `sandbox` commands and the service record of executions. Read when they start. */
 export const MONITORING_KEYS = {

@@ -246,6 +246,8 @@ const isDirectory = (path: unknown) =>
   normalize(path) === path &&
   !path.endsWith('/');
 
+const LANGUAGE = /^[a-z][a-z0-9+#.-]{0,39}$/;
+
 /** Of real directories: one that is reached through a link has nothing in it. */
 export const directories: ValueKind<readonly string[]> = {
   allowed: 'a list of absolute paths of directories, without `..` and not `/`',
@@ -267,6 +269,20 @@ export const packages: ValueKind<readonly string[]> = {
     const right =
       Array.isArray(value) && value.every((name) => typeof name === 'string' && PACKAGE.test(name));
     return right ? value : refuse(key, value, packages.allowed);
+  },
+};
+
+/** All languages, or those of a list. Which there are is for the program to say. */
+export type Prepull = 'all' | readonly string[];
+
+export const prepull: ValueKind<Prepull> = {
+  allowed: '`"all"`, or a list of languages such as `["python", "node"]`',
+  json: { anyOf: [{ const: 'all' }, { type: 'array', items: { type: 'string', pattern: LANGUAGE.source } }] },
+  read(value, key) {
+    if (value === 'all') return value;
+    const right =
+      Array.isArray(value) && value.every((name) => typeof name === 'string' && LANGUAGE.test(name));
+    return right ? value : refuse(key, value, prepull.allowed.replaceAll('`', ''));
   },
 };
 
