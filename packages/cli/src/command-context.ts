@@ -29,6 +29,11 @@ export interface CommandContext {
   ): (...parameters: A) => Promise<void>;
 }
 
+/** The languages that the program knows. */
+export async function languagesOf({ languages }: CommandContext): Promise<LanguageCatalog> {
+  return languages ?? (await import('@sandbox/languages')).builtInLanguages;
+}
+
 export const runtimeOption = () => new Option('--runtime <name>', 'only this runtime');
 export const jsonOption = (what: string) => new Option('--json', `print ${what} as JSON`);
 

@@ -6,6 +6,7 @@ import { type AdapterEntry, entryOf } from './adapters/adapter-entry.ts';
 import { type CliIo, completeIo, ReaderGone, write } from './cli-io.ts';
 import type { CommandContext } from './command-context.ts';
 import { declareCleanup } from './commands/cleanup.ts';
+import { declareCode } from './commands/code.ts';
 import { declareCompletion } from './commands/completion.ts';
 import { declareConfig } from './commands/config.ts';
 import { declareCp } from './commands/cp.ts';
@@ -18,6 +19,7 @@ import { declareKeys } from './commands/keys.ts';
 import { declareKill } from './commands/kill.ts';
 import { declareLogs } from './commands/logs.ts';
 import { declareLs } from './commands/ls.ts';
+import { declarePrepare } from './commands/prepare.ts';
 import { declarePrune } from './commands/prune.ts';
 import { declarePs } from './commands/ps.ts';
 import { declarePull } from './commands/pull.ts';
@@ -41,7 +43,7 @@ export interface CliOptions {
   readonly adapters: readonly (AdapterEntry | AdapterPlugin)[];
   /** Directory of the program. Adapters' packages that are installed beside it can be named in `sandbox.toml` and with `--adapter`. @default that of this package */
   readonly directory?: string | undefined;
-  /** The languages of the service. @default those of `@sandbox/languages` */
+  /** The languages of `code`, of images and of the service. @default those of `@sandbox/languages` */
   readonly languages?: LanguageCatalog | undefined;
   /** What the program is called. @default 'sandbox' */
   readonly name?: string;
@@ -58,6 +60,7 @@ export interface Cli {
 
 const COMMANDS = [
   declareRun,
+  declareCode,
   declareExec,
   declareShell,
   declarePs,
@@ -75,6 +78,7 @@ const COMMANDS = [
   declareCleanup,
   declarePull,
   declareImages,
+  declarePrepare,
   declarePrune,
   declareDf,
   declareServe,
@@ -86,7 +90,7 @@ const COMMANDS = [
 ];
 
 /** Commands whose `--json` is a command's report, whatever happened. */
-const REPORTING = new Set(['run', 'exec']);
+const REPORTING = new Set(['run', 'code', 'exec']);
 
 export function createCli({
   adapters,

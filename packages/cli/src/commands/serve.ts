@@ -1,10 +1,18 @@
 import type { Config } from '@sandbox/config';
 import type { LogLevel, ServerLimits } from '@sandbox/server';
 import { type Command, Option } from 'commander';
-import { type CommandContext, jsonOption, openSandboxes, print, printJson } from '../command-context.ts';
+import {
+  type CommandContext,
+  jsonOption,
+  languagesOf,
+  openSandboxes,
+  print,
+  printJson,
+} from '../command-context.ts';
 import { watchStopSignals } from '../execution/stop-signals.ts';
 import { unblocked } from '../execution/unblocked.ts';
 import { EXIT } from '../exit-code.ts';
+import { startPrepull } from '../images/prepull.ts';
 import { logWriter } from '../output/log-writer.ts';
 import { callerOf, configOption, loadSettings } from '../settings.ts';
 import { UsageError } from '../usage-error.ts';
@@ -63,18 +71,25 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<number
     heard += 1;
     (heard === 1 ? stop : impatient).resolve();
   });
-  const [{ createServer, createServiceLog }, { builtInLanguages }] = await Promise.all([
+  const [{ createServer, createServiceLog }, languages] = await Promise.all([
     import('@sandbox/server'),
-    import('@sandbox/languages'),
+    languagesOf(context),
   ]);
   using _unblocked = unblocked(context.io.stderr);
   const log = createServiceLog({ level: flags.logLevel, write: logWriter(context.io.stderr) });
   const onWarning = (message: string) => log.warn(message);
   using config = await loadSettings(context, flags.config, { follow: true, onWarning });
   const sandboxes = await openSandboxes(context, { runtime: flags.runtime, config, onWarning });
+  const prepull = await startPrepull(context, { sandboxes, config, languages }, onWarning).catch(
+    async (error) => {
+      await sandboxes.close();
+      throw error;
+    },
+  );
   const server = createServer({
     sandboxes,
-    languages: context.languages ?? builtInLanguages,
+    languages,
+    health: () => ({ images: prepull.states }),
     access: config,
     localUser: callerOf(context, {}).user,
     hosts: flags.allowHost,
@@ -88,7 +103,9 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<number
     else await print(context, `${url}\n`);
     await stop.promise;
   } finally {
-    const closed = server.close().then(() => sandboxes.close());
+    const closed = Promise.all([server.close(), prepull[Symbol.asyncDispose]()]).then(() =>
+      sandboxes.close(),
+    );
     await Promise.race([closed, impatient.promise]);
   }
   return EXIT.ok;

@@ -44,10 +44,14 @@ const choice = (flags: string, description: string, choices: readonly string[]) 
   new Option(flags, description).choices(choices);
 const repeated = (flags: string, description: string) => new Option(flags, description).argParser(many);
 
-/** What `sandbox run` has. */
-export function declareRunOptions(command: Command): void {
+const DEFAULT_IMAGE = 'debian:bookworm-slim';
+const RUN_DEFAULTS = { image: DEFAULT_IMAGE, workdir: '/workspace if there is one, else HOME' };
+
+/** What `sandbox run` has, and `sandbox code` with other defaults. */
+export function declareRunOptions(command: Command, defaults = RUN_DEFAULTS): void {
   command.optionsGroup('Where it runs:');
-  runtimeAndImage(command);
+  command.option('--runtime <name>', 'runtime to use, or auto (default: auto)');
+  image(command, defaults.image);
   command.optionsGroup('What it may use:');
   limits(command, 'none');
   timeout(command, '120s; none with --tty');
@@ -56,7 +60,7 @@ export function declareRunOptions(command: Command): void {
   command
     .option('--workspace <dir>', 'host directory to mount at /workspace (default: nothing is mounted)')
     .addOption(workspaceAccess())
-    .option('-w, --workdir <path>', 'where it starts (default: /workspace if there is one, else HOME)')
+    .option('-w, --workdir <path>', `where it starts (default: ${defaults.workdir})`)
     .option('-u, --user <id>', "uid or uid:gid (default: the workspace's owner, else 1000:1000)");
   whoAsks(command);
   command.optionsGroup('How you see it:');
@@ -127,16 +131,11 @@ function whatItIsLike(command: Command): void {
     .option('--no-tools', 'without, as its image is');
 }
 
-function runtimeAndImage(command: Command): void {
-  command.option('--runtime <name>', 'runtime to use, or auto (default: auto)');
-  image(command);
-}
-
-function image(command: Command): void {
+function image(command: Command, byDefault = DEFAULT_IMAGE): void {
   command
     .option(
       '--image <image>',
-      'image that makes the root file system, or the path of an unpacked one (default: debian:bookworm-slim)',
+      `image that makes the root file system, or the path of an unpacked one (default: ${byDefault})`,
     )
     .addOption(
       choice('--pull <when>', 'when to pull the image (default: missing)', ['missing', 'always', 'never']),

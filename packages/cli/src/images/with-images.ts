@@ -4,7 +4,7 @@ import type { CommandContext } from '../command-context.ts';
 import { stoppable } from '../execution/stoppable.ts';
 import { EXIT } from '../exit-code.ts';
 import { progressDisplay } from '../output/progress.ts';
-import { loadAdapters, loadSettings } from '../settings.ts';
+import { callerOf, loadAdapters, loadSettings } from '../settings.ts';
 
 /** What a command on images works with. */
 export interface ImageWork {
@@ -33,7 +33,9 @@ export function withImages<T>(context: CommandContext, command: ImageCommand<T>)
     try {
       const config = await loadSettings(context, command.config);
       const adapters = await loadAdapters(await findEntries(context, config, command.runtime), config);
-      const result = await onAdapter(adapters, command, { signal, onProgress: progress.show });
+      const preferred = config.settingsFor(callerOf(context, {})).runtime;
+      const options = { signal, onProgress: progress.show };
+      const result = await onAdapter(adapters, { ...command, preferred }, options);
       progress.clear();
       await command.show(result);
       return EXIT.ok;
@@ -45,13 +47,12 @@ export function withImages<T>(context: CommandContext, command: ImageCommand<T>)
 
 async function onAdapter<T>(
   adapters: readonly RuntimeAdapter[],
-  { does, able = () => true, work }: ImageCommand<T>,
+  { does, able, work, preferred }: ImageCommand<T> & { readonly preferred: string | undefined },
   options: Pick<ImageWork, 'signal' | 'onProgress'>,
 ): Promise<T> {
   const { SandboxError } = await import('@sandbox/core');
   try {
-    const candidates = adapters.filter(({ images }) => images !== undefined && able(images));
-    const adapter = await firstHealthy(candidates, options.signal);
+    const adapter = await adapterWithImages(adapters, { ...options, preferred, able });
     if (adapter?.images !== undefined)
       return await work({ runtime: adapter.runtime, images: adapter.images, ...options });
     const names = adapters.map(({ runtime }) => runtime).join(', ');
@@ -63,11 +64,26 @@ async function onAdapter<T>(
   }
 }
 
-/** The only one is taken unseen: its own error says best what is wrong with it. */
-async function firstHealthy(candidates: readonly RuntimeAdapter[], signal: AbortSignal) {
-  if (candidates.length < 2) return candidates[0];
-  for (const adapter of candidates) {
-    if ((await adapter.probe({ signal })).status === 'healthy') return adapter;
-  }
-  return candidates[0];
+export interface AdapterChoice {
+  readonly signal: AbortSignal;
+  /** What is configured: taken if it can do it. */
+  readonly preferred?: string | undefined;
+  readonly able?: ((images: ImageStore) => boolean) | undefined;
+}
+
+/** The one that is configured, else that which `auto` would take. The only one is taken unseen: its own error says best what is wrong with it. */
+export async function adapterWithImages(
+  adapters: readonly RuntimeAdapter[],
+  { signal, preferred, able = () => true }: AdapterChoice,
+): Promise<RuntimeAdapter | undefined> {
+  const candidates = adapters.filter(({ images }) => images !== undefined && able(images));
+  const configured = candidates.find(({ runtime }) => runtime === preferred);
+  if (configured !== undefined || candidates.length < 2) return configured ?? candidates[0];
+  const { autoRank } = await import('@sandbox/core');
+  const probed = await Promise.all(
+    candidates.map(async (adapter) => ({ adapter, probe: await adapter.probe({ signal }) })),
+  );
+  const healthy = probed.filter(({ probe }) => probe.status === 'healthy');
+  const [first] = healthy.sort((one, other) => autoRank(one.probe) - autoRank(other.probe));
+  return first?.adapter ?? candidates[0];
 }
