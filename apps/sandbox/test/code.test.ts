@@ -56,6 +56,16 @@ describe.each(namedRuntimes)('sandbox code on %s', (runtime) => {
     expect(await code('shell', [], 'echo "$0"')).toMatchObject({ exitCode: 0, stdout: 'main.sh\n' });
   });
 
+  it('tells what is dangerous in it, and runs it all the same', async () => {
+    const script = '# eval in words\neval "echo $1"\n';
+    const told = await code('bash', ['-', 'hello'], script);
+    expect(told).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
+    expect(told.stderr).toBe('sandbox: warning: main.bash:2:1: runs text as code [bash/eval]\n');
+    const report = JSON.parse((await code('bash', ['--json'], script)).stdout);
+    expect(report.warnings).toEqual(['main.bash:2:1: runs text as code [bash/eval]']);
+    expect((await code('bash', ['--no-check', '-', 'hello'], script)).stderr).toBe('');
+  });
+
   it('runs a file, byte for byte, and gives it stdin', async () => {
     const script = file('it -x.sh', Buffer.from('printf "\'\\"\xff"; cat\n', 'latin1'));
     const { exitCode, bytes, stdout } = await code('bash', [script], 'in');

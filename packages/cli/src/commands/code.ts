@@ -14,6 +14,8 @@ import { UsageError } from '../usage-error.ts';
 
 interface CodeFlags extends CommandFlags {
   readonly language: string;
+  /** False with --no-check. */
+  readonly check: boolean;
 }
 
 /** More than anybody writes. */
@@ -21,7 +23,7 @@ const MAX_CODE_BYTES = 16 * 2 ** 20;
 
 const examples = (name: string) => `
 Without FILE, or with -, the code comes from stdin. With FILE, stdin is the code's. Options end at FILE.
-It lies and runs in /sandbox. The image of a language is built once: ${name} images build python.
+It lies and runs in /sandbox. What looks wrong or dangerous in it is told, and it runs all the same. The image of a language is built once: ${name} images build python.
 
 Examples:
   echo 'print(6 * 7)' | ${name} code --language python
@@ -43,6 +45,7 @@ export function declareCode(program: Command, context: CommandContext): void {
     .addHelpText('after', examples(context.name));
   command.optionsGroup('What it is:');
   command.requiredOption('--language <name>', `such as python, node, typescript, java, go, ruby, php, bash`);
+  command.option('--no-check', 'do not look for mistakes, dangerous calls and secrets in it');
   declareRunOptions(command, { image: 'that of the language', workdir: '/sandbox' });
   command.action(
     context.exits((file: string | undefined, args: readonly string[], flags: CodeFlags) =>
@@ -71,6 +74,7 @@ async function code(
     );
   await checkPull(language, flags, context);
   const source = fromStdin ? await readStdin(context.io) : await readSource(file, context.io.cwd);
+  const advice = flags.check ? adviceOn(language, source) : undefined;
   // By its whole path for who starts elsewhere.
   const target = path.posix.join(flags.workdir === undefined ? '' : GUEST_SCRATCH, language.fileName);
   const words = language.command(target, args);
@@ -84,10 +88,23 @@ async function code(
         return { ...request, env, workdir: flags.workdir ?? GUEST_SCRATCH };
       },
       runtimes: 'asked-for',
+      advice,
       obtain: (sandboxes, request, options) => obtain(sandboxes, request, { ...options, language, source }),
     },
     fromStdin ? { ...context, io: { ...context.io, stdin: Readable.from([]) as InputStream } } : context,
   );
+}
+
+/** What is found in the code, while its sandbox is made. */
+async function adviceOn(language: Language, source: Uint8Array): Promise<readonly string[]> {
+  const { id, checks = id, fileName } = language;
+  try {
+    const { checkCode, formatCodeWarning } = await import('@sandbox/code-checks');
+    const code = new TextDecoder().decode(source);
+    return (await checkCode({ language: checks, code, path: fileName })).map(formatCodeWarning);
+  } catch (error) {
+    return [`the code was not checked: ${(error as Error).message}`];
+  }
 }
 
 async function checkPull(
@@ -114,7 +131,7 @@ async function obtain(
   const { GUEST_SCRATCH } = await import('@sandbox/core');
   const made = { pull, ...languageOptions(language, image) };
   const sandbox = await sandboxes
-    .create({ runtime, ...made, policy, workspace, workdir, ...options })
+    .create({ runtime, ...made, policy, workspace, workdir, purpose: { language: language.id }, ...options })
     .catch((error) => {
       throw languageFailure(language, error, image);
     });

@@ -28,6 +28,8 @@ export interface Performance<Request extends CommandRequest> {
   /** `any`: also at runtimes that were not asked for, where there may be one already. */
   readonly runtimes: 'asked-for' | 'any';
   obtain(sandboxes: Sandboxes, request: Request, options: ObtainOptions): Promise<Sandbox>;
+  /** What else is told when the command has ended. Never rejects. */
+  readonly advice?: Promise<readonly string[]> | undefined;
 }
 
 /** From the words on the command line to the exit code. */
@@ -102,8 +104,8 @@ function performOn<Request extends CommandRequest>(
   outputs: Outputs,
   onReady: (sandbox: Sandbox) => void,
 ): Promise<Outcome> {
-  return prepare(performance, context, ({ request, obtain, settle }) =>
-    execute(request, {
+  return prepare(performance, context, async ({ request, obtain, settle }) => {
+    const outcome = await execute(request, {
       io: context.io,
       outputs,
       timeoutMs: request.policy.timeoutMs,
@@ -112,8 +114,9 @@ function performOn<Request extends CommandRequest>(
         settle();
         onReady(sandbox);
       },
-    }),
-  );
+    });
+    return { ...outcome, warnings: [...outcome.warnings, ...((await performance.advice) ?? [])] };
+  });
 }
 
 /** A request, and how to come by its sandbox. */
