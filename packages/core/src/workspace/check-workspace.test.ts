@@ -109,12 +109,13 @@ test('a directory that is exchanged all the time is never one outside of the roo
       await rm(inside);
       await rename(swap, inside);
       // Now it is there for a while, longer each time.
-      for (let turn = 0; turn < rounds % 40; turn += 1) await setImmediate();
+      for (let turn = 0; turn < rounds % 200; turn += 1) await setImmediate();
       rounds += 1;
     }
   })();
   let accepted = 0;
-  for (let count = 0; count < 300; count += 1) {
+  // Until it has been seen there too: an exchange can go on through all of them.
+  for (let count = 0; count < 300 || accepted === 0; count += 1) {
     const checked = await checkWorkspace(inside, { roots: [join(root, 'web')] }).catch(() => null);
     if (checked === null) continue;
     accepted += 1;
@@ -123,5 +124,4 @@ test('a directory that is exchanged all the time is never one outside of the roo
   }
   going = false;
   await exchange;
-  expect(accepted).toBeGreaterThan(0);
 });
