@@ -34,7 +34,7 @@ const rules: Readonly<Record<string, ImportRule>> = {
   },
   '@sandbox/app': { ours: ['@sandbox/core', '@sandbox/cli'] },
   '@sandbox/bench': {
-    ours: ['@sandbox/core', '@sandbox/guest', '@sandbox/docker-api', '@sandbox/adapter-*'],
+    ours: ['core', 'guest', 'client', 'docker-api', 'adapter-*'].map((name) => `@sandbox/${name}`),
   },
   '@sandbox/api': { ours: [] },
   '@sandbox/consumer': { ours: [] },
