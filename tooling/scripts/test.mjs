@@ -11,6 +11,7 @@ import {
   build,
   checkHostNode,
   ensureGo,
+  ensurePython,
   install,
   mustRun,
   node,
@@ -130,6 +131,7 @@ async function main() {
   const named = (process.env.SANDBOX_RUNTIMES ?? '').split(/[\s,]+/).filter(Boolean);
   startedBefore = await startedByTestbed();
   const results = await bringUp(env, named);
+  await ensurePython(env);
   const runtimes = results.map(({ runtime }) => runtime).join(',');
   const nsjail = results.find(({ runtime }) => runtime === 'nsjail')?.status.endpoint;
   await vitest('integration tests', node, 'integration', {

@@ -99,6 +99,23 @@ export async function ensureGo(env) {
   );
 }
 
+/**
+ * For tests alone, and named before it is installed.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+export async function ensurePython(env) {
+  await step(
+    'python',
+    async () => {
+      const { exitCode, stdout } = await run([...testbed, 'python'], { cwd: root, env, capture: 'stdout' });
+      if (exitCode !== 0) throw new StepFailed('the service cannot be tried from another language');
+      return stdout.trim();
+    },
+    { quiet: true },
+  );
+}
+
 /** @param {NodeJS.ProcessEnv} env */
 export async function build(env) {
   await step('build', async () => {

@@ -5,6 +5,7 @@ import { asRoot, readHost } from './host.ts';
 import { defaultImage, type ImageRecipe, moreImages } from './image-recipes.ts';
 import { withLock } from './lock.ts';
 import { createProgress } from './progress.ts';
+import { ensurePython } from './python.ts';
 import { type BringUpContext, SetupRefused, type TestbedRuntime } from './runtime.ts';
 import { runtimes } from './runtimes.ts';
 
@@ -20,6 +21,7 @@ Usage: testbed <command>
       --force        also while containers run in it that are not sandboxes
   status             what is there, changing nothing
   go                 make sure that \`go\` is on PATH, for building the agent
+  python             make sure that \`python3\` is, for a client of the service in another language
   leftovers LABEL…   list what carries all of these labels (NAME=VALUE, NAME=PREFIX*); exit code 1 when there is any
       --remove       and remove it
 
@@ -60,6 +62,12 @@ async function main(argv: readonly string[]): Promise<number> {
       return await locked(async () => {
         const { version } = await ensureGo(context);
         console.log(`Go ${version}`);
+        return 0;
+      });
+    case 'python':
+      return await locked(async () => {
+        const { version } = await ensurePython(context);
+        console.log(`Python ${version}`);
         return 0;
       });
     case 'leftovers':
