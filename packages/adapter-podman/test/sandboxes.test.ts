@@ -107,6 +107,27 @@ describe.runIf(here)('a sandbox on Podman', () => {
     });
   });
 
+  it('lists images while others are removed', async () => {
+    const source = podman('create', '--network=none', IMAGE, 'true');
+    const tag = (number: number) => `localhost/sandbox-podman-passing-${number}:${scope}`;
+    try {
+      const labels = { [LABEL.scope]: scope, 'dev.sandbox.passing': 'yes' };
+      const changes = Object.entries(labels).flatMap(([key, value]) => ['--change', `LABEL ${key}=${value}`]);
+      for (let number = 0; number < 12; number += 1)
+        podman('commit', ...changes, '--change', `ENV NUMBER=${number}`, source, tag(number));
+      let going = true;
+      const removing = (async () => {
+        for (let number = 0; number < 12; number += 1) await adapter.images?.remove(tag(number));
+        going = false;
+      })();
+      while (going) await adapter.images?.list({ [LABEL.scope]: scope });
+      await removing;
+      expect(await adapter.images?.list(labels)).toEqual([]);
+    } finally {
+      podman('rm', source);
+    }
+  });
+
   it('keeps what the image brings out of it: entry point, command, user, labels, volumes', async () => {
     const tag = `localhost/sandbox-podman-test:${scope}`;
     const changes = [

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CallOptions,
   type ImageBuild,
@@ -31,6 +32,11 @@ interface ImageAnswer {
 
 /** An engine that says nothing for so long while it pulls is taken as hung. */
 const PULL_SILENCE_MS = 120_000;
+/** What Podman says of an image, also in a list of others, that somebody removes while it looks. */
+const HALF_GONE = /locating (image|item named "\w+" for image) with ID/;
+/** How long such removals may go on before they are taken for an image that is broken for good. */
+const PASSING_MS = 10_000;
+const PAUSE_MS = 100;
 
 export class EngineImages implements ImageStore {
   readonly #client: EngineClient;
@@ -106,7 +112,7 @@ export class EngineImages implements ImageStore {
     const wanted = Object.entries(labels);
     // Podman finds nothing when it is asked for two.
     const pairs = wanted.slice(0, 1).map(([key, value]) => `${key}=${value}`);
-    const answer = await this.#client.json<ImageAnswer[]>({
+    const answer = await this.#read<ImageAnswer[]>({
       ...options,
       operation: 'images.list',
       method: 'GET',
@@ -122,12 +128,26 @@ export class EngineImages implements ImageStore {
     return exportImage(this.#client, image, signal);
   }
 
+  /** Asks again where another program's removal got in between. */
+  async #read<T>(request: ApiRequest): Promise<T> {
+    const until = performance.now() + PASSING_MS;
+    for (;;) {
+      try {
+        return await this.#client.json<T>(request);
+      } catch (error) {
+        if (!SandboxError.is(error) || !HALF_GONE.test(error.message)) throw error;
+        if (performance.now() > until) throw broken(error, this.#client.dialect.command);
+        await sleep(PAUSE_MS, undefined, { signal: request.signal });
+      }
+    }
+  }
+
   async #inspect(
     image: string,
     call: { operation: string; signal?: AbortSignal | undefined },
   ): Promise<ImageInfo> {
     const path = `/images/${encodeURIComponent(image)}/json`;
-    return imageInfo(await this.#client.json<ImageAnswer>({ ...call, method: 'GET', path }));
+    return imageInfo(await this.#read<ImageAnswer>({ ...call, method: 'GET', path }));
   }
 
   /** Reads a stream of progress to its end. Engines answer 200 first and tell of failures in it. */
@@ -203,4 +223,12 @@ export function imageInfo(answer: ImageAnswer): ImageInfo {
     ...(config?.Volumes && { volumes: Object.keys(config.Volumes) }),
     ...(answer.Architecture && { architecture: answer.Architecture }),
   };
+}
+
+/** An engine that cannot list one image lists none. */
+function broken(error: SandboxError, command: string): SandboxError {
+  const [id = 'ID'] = /[0-9a-f]{64}(?!.*[0-9a-f]{64})/.exec(error.message) ?? [];
+  return SandboxError.withContext(error, {
+    hint: `An image is broken, and the engine has to be rid of it: ${command} image rm --force ${id}`,
+  });
 }
