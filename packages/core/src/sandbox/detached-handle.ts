@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DetachedRecord, GuestDetached, LogsSummary, Release } from '@sandbox/guest';
 import { milliseconds } from '../command/command-request.ts';
 import type {
@@ -17,6 +18,8 @@ import type { DetachedSession } from './detached-session.ts';
 /** How often a wait begins again whose session did not last. */
 const ATTEMPTS = 3;
 const LASTING_MS = 1_000;
+/** An engine may still call a sandbox running that is ending. */
+const PAUSE_MS = 200;
 
 /** A detached command by its id. */
 export class DetachedHandle implements DetachedCommand {
@@ -90,6 +93,7 @@ export class DetachedHandle implements DetachedCommand {
         // The command has outlived the session, as it should; but sessions that end at once are no way to wait.
         if (performance.now() - begin > LASTING_MS) attempt = 1;
         if (error.code !== 'UNAVAILABLE' || attempt >= ATTEMPTS) throw error;
+        await sleep(PAUSE_MS * attempt, undefined, { signal });
       }
     }
   }

@@ -1,4 +1,4 @@
-import { type GuestSession, openSession } from '@sandbox/guest';
+import { GuestError, type GuestSession, openSession } from '@sandbox/guest';
 import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
@@ -32,9 +32,14 @@ export async function openExecSession(
     });
     return await openSession(process);
   } catch (error) {
-    throw toSandboxError(error, context);
+    const told = toSandboxError(error, context);
+    if (told.code !== 'UNKNOWN' || !GuestError.isGuestError(error)) throw told;
+    // What came in an agent's place is an engine's word for why it started none: the sandbox is about to end, say.
+    throw new SandboxError('UNAVAILABLE', told.message, { ...context, hint: LATER, cause: error });
   }
 }
+
+const LATER = 'Try again; `sandbox inspect` tells whether the sandbox runs.';
 
 async function checkOtherUser(services: Services, adapter: RuntimeAdapter, name: string): Promise<void> {
   const { capabilities } = await services.probes.probe(adapter);
