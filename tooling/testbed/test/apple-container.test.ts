@@ -53,6 +53,13 @@ describe.runIf(named.includes('apple-container'))('the double over an engine', (
     await container('volume', 'delete', own('vol1'));
   });
 
+  it('gives all that was printed to whoever reads it late', async () => {
+    const words = ['run', '--rm', 'debian:bookworm-slim', 'head', '-c', '3000000', '/dev/zero'];
+    const late = '"$0" "$@" | { sleep 1; wc -c; }';
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', late, containerDouble, ...words]);
+    expect(Number(stdout)).toBe(3_000_000);
+  });
+
   it('takes environment and relative paths from its caller, not from its service', async () => {
     const name = `here-${randomBytes(4).toString('hex')}`;
     const options = { cwd: import.meta.dirname, env: { ...process.env, FROM_HERE: 'yes' } };
