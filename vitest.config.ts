@@ -1,18 +1,21 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Parts of the paths of test files that take minutes, the longest first. All others take less, and fill the gaps. */
+/**
+ * Parts of the paths of test files that take minutes, the longest first. All others take less, and fill the gaps. Those that build images on Podman are far from each
+ * other: its store can break when one program removes what another is about to build on.
+ */
 const LONG = [
-  'adapter-apple-container/test/conformance',
-  'adapter-podman/test/rootless',
-  'sandbox/test/installs',
-  'adapter-docker/test/conformance',
   'adapter-podman/test/conformance',
-  'sandbox/test/tools',
+  'adapter-apple-container/test/conformance',
+  'adapter-docker/test/conformance',
+  'adapter-podman/test/rootless',
   'sandbox/test/parity',
+  'sandbox/test/installs',
   'sandbox/test/long-lived-faults',
   'sandbox/test/kept',
   'sandbox/test/tasks',
+  'sandbox/test/tools',
   '/conformance',
   'consumer/test',
   'cli/test/exec',

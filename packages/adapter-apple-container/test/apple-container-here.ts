@@ -3,6 +3,7 @@ import { createAppleContainerAdapter } from '@sandbox/adapter-apple-container';
 import { LABEL, type RuntimeAdapter, type SandboxSpec } from '@sandbox/core';
 import { agentArtifact, agentPath } from '@sandbox/guest';
 import { containerDouble } from '@sandbox/testbed/apple-container';
+import { ownScope } from '@sandbox/testbed/own-scope';
 
 const named = (process.env.SANDBOX_RUNTIMES ?? '').split(/[\s,]+/).filter(Boolean);
 
@@ -10,7 +11,7 @@ const named = (process.env.SANDBOX_RUNTIMES ?? '').split(/[\s,]+/).filter(Boolea
 export const here = named.includes('apple-container');
 
 /** The label of everything that these tests make. */
-export const scope = process.env.SANDBOX_SCOPE ?? `apple-container-${randomBytes(4).toString('hex')}`;
+export const scope = ownScope('apple-container');
 
 /** On a Mac the real program, elsewhere the double. */
 export function appleContainerForTests(): RuntimeAdapter {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createDockerAdapter, type DockerAdapterOptions } from '@sandbox/adapter-docker';
 import { LABEL, type RuntimeAdapter, type SandboxSpec } from '@sandbox/core';
 import { agentArtifact, agentPath } from '@sandbox/guest';
+import { ownScope } from '@sandbox/testbed/own-scope';
 
 const named = (process.env.SANDBOX_RUNTIMES ?? '').split(/[\s,]+/).filter(Boolean);
 
@@ -17,7 +18,7 @@ export async function dockerIsHere(): Promise<boolean> {
 }
 
 /** The label of everything that these tests make. */
-export const scope = process.env.SANDBOX_SCOPE ?? `docker-${randomBytes(4).toString('hex')}`;
+export const scope = ownScope('docker');
 
 export const IMAGE = 'debian:bookworm-slim';
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createPodmanAdapter, type PodmanAdapterOptions } from '@sandbox/adapter-podman';
 import { LABEL, type RuntimeAdapter, type SandboxSpec } from '@sandbox/core';
 import { agentArtifact, agentPath } from '@sandbox/guest';
+import { ownScope } from '@sandbox/testbed/own-scope';
 
 const named = (process.env.SANDBOX_RUNTIMES ?? '').split(/[\s,]+/).filter(Boolean);
 
@@ -18,7 +19,7 @@ export async function podmanIsHere(): Promise<boolean> {
 }
 
 /** The label of everything that these tests make. */
-export const scope = process.env.SANDBOX_SCOPE ?? `podman-${randomBytes(4).toString('hex')}`;
+export const scope = ownScope('podman');
 
 export const IMAGE = 'debian:bookworm-slim';
 

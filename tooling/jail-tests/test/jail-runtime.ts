@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { RuntimeAdapter } from '@sandbox/core';
+import { ownScope } from '@sandbox/testbed/own-scope';
 
 /** What a test may say to an adapter. */
 export interface JailOptions {
@@ -52,9 +52,10 @@ export async function isHere({ runtime, createAdapter }: JailRuntime): Promise<b
   }
 }
 
-const random = randomBytes(4).toString('hex');
+const scopes: Record<string, string> = {};
 
 /** The label of everything that these tests make. */
 export function scopeOf({ runtime }: JailRuntime): string {
-  return process.env.SANDBOX_SCOPE ?? `${runtime}-${random}`;
+  scopes[runtime] ??= ownScope(runtime);
+  return scopes[runtime];
 }
