@@ -8,7 +8,7 @@ import {
   type VolumeStore,
 } from '@sandbox/core';
 import type { EngineClient } from './client.ts';
-import { saysGone, statusOf } from './errors.ts';
+import { messageOf, saysGone, statusOf } from './errors.ts';
 import { isOurs } from './inspect.ts';
 
 const LETTING_GO_MS = 3_000;
@@ -48,19 +48,30 @@ export class EngineVolumes implements VolumeStore {
     options: CallOptions = {},
   ): Promise<{ volume: VolumeInfo; made: boolean }> {
     const operation = 'volumes.ensure';
-    const known = await this.#find(name, { ...options, operation });
-    const answer =
-      known ??
-      (await this.#client.json<VolumeAnswer>({
-        ...options,
-        operation,
-        method: 'POST',
-        path: '/volumes/create',
-        body: { Name: name, Labels: { ...labels, [LABEL.managed]: 'true' } },
-      }));
+    const call = { ...options, operation };
+    const known = await this.#find(name, call);
+    const { answer, made } =
+      known === null ? await this.#create(name, labels, call) : { answer: known, made: false };
     // Somebody else may have made one of this name between the two calls; the answer is then theirs.
     if (!isOurs(answer.Labels)) throw this.#foreign(name, operation, 'ALREADY_EXISTS');
-    return { volume: infoOf(answer), made: known === null };
+    return { volume: infoOf(answer), made };
+  }
+
+  /** Podman refuses one that another program makes at this moment; Docker gives what is there. */
+  async #create(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    call: CallOptions & { readonly operation: string },
+  ): Promise<{ answer: VolumeAnswer; made: boolean }> {
+    try {
+      const body = { Name: name, Labels: { ...labels, [LABEL.managed]: 'true' } };
+      const request = { ...call, method: 'POST', path: '/volumes/create', body } as const;
+      return { answer: await this.#client.json<VolumeAnswer>(request), made: true };
+    } catch (error) {
+      const there = /already exists/i.test(messageOf(error)) ? await this.#find(name, call) : null;
+      if (there === null) throw error;
+      return { answer: there, made: false };
+    }
   }
 
   /** As `ensure`, for one that is mounted again and again: what this program knows to be ours is not described to it again where that costs the engine much. */
