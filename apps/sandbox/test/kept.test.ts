@@ -107,7 +107,7 @@ describe.each(ADAPTERS.filter(([runtime]) => named.includes(runtime)))('on %s', 
     const adapter = adapterOf();
     await adapter.remove(name);
     await adapter.close();
-    expect((await sh('cat ~/f')).stdout).toBe('kept\n');
+    expect(await sh('cat ~/f')).toMatchObject({ exitCode: 0, stdout: 'kept\n' });
     expect(await names()).toEqual([name]);
   });
 
