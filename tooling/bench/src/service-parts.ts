@@ -15,6 +15,7 @@ const program = fileURLToPath(new URL('../../../apps/sandbox/bin/sandbox.js', im
 const TRUE = '/bin/true';
 /** What the service may cost a command over the library's call, in milliseconds. */
 const OVERHEAD_MS = 2;
+const WARM_UP = 500;
 /** What the first use of a language may take: its sandbox, and a command in it. */
 const COLD_MS = { create: 2_000, first: 1_000, both: 3_000 } as const;
 const LANGUAGES = ['python', 'node', 'java', 'go', 'ruby', 'php'] as const;
@@ -28,6 +29,9 @@ export const serviceParts: readonly Part[] = [
       withService(async (client, sandboxes) => {
         const { id } = await client.create({ runtime: 'sh', keep: true });
         await using sandbox = await sandboxes.create();
+        // A service runs for days, and its code is compiled after some hundred requests.
+        await timedEach(WARM_UP, () => execute(client, id, { command: TRUE }));
+        await timedEach(WARM_UP, () => sandbox.exec([TRUE]));
         const { service, library } = await takeTurns(runs, {
           service: () => timedEach(20, () => execute(client, id, { command: TRUE })),
           library: () => timedEach(20, () => sandbox.exec([TRUE])),
