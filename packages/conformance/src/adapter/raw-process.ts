@@ -72,9 +72,12 @@ export const rawProcess = defineGroup('raw-process', 'the main process: three st
   });
 
   test('stdin-not-read', 'a process that does not read its stdin ends all the same', async (t) => {
-    const { exitCode, stdout } = await t.run('echo done', { stdin: randomBytes(MiB) });
-    // Podman 4.3 may close the connection over the stdin that is left, one time in 25 before it has passed on what was printed. An agent reads all of its own.
-    t.expect(['done\n', '']).toContain(stdout);
+    const { exitCode, stdout, stderr } = await t.run('echo done', { stdin: randomBytes(MiB) });
+    // Podman 4.3 may stop passing on what was printed, and says so in the process's place. An agent reads all of its stdin.
+    const isEnginesWord = /^Error: (read|write) unix.*: (broken pipe|connection reset by peer)$/m.test(
+      stderr,
+    );
+    t.expect(isEnginesWord && stdout === '' ? 'done\n' : stdout).toBe('done\n');
     t.expect([0, null]).toContain(exitCode);
   });
 
