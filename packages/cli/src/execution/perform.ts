@@ -137,8 +137,8 @@ export async function prepare<Request extends CommandRequest, T>(
   const { io } = context;
   const request = performance.toRequest({ ...core, controls: core.CONTROLS, cwd: io.cwd, env: io.env });
   const config = await loadSettings(context, performance.flags.config);
-  // One that is not known is told also where all are looked at.
-  await findEntries(context, config, request.runtime);
+  // Where all are looked at, one that is not known is told as well.
+  if (performance.runtimes === 'any') await findEntries(context, config, request.runtime);
   const caller = callerOf(context, performance.flags);
   // Adapters that will not be used are not loaded.
   const asked = () => request.runtime ?? config.settingsFor(caller).runtime;
