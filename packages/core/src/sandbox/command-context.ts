@@ -1,5 +1,5 @@
 import type { CommandContext } from '../command/command-request.ts';
-import type { LaunchPlan } from './launch-plan.ts';
+import type { LaunchPlan } from '../launch/launch-plan.ts';
 import type { SandboxGuest } from './sandbox-guest.ts';
 
 /** Whose commands they are, what holds for them, and what they are for. */

@@ -1,0 +1,128 @@
+import type { ProbeResult, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
+import { SandboxError } from '../errors/sandbox-error.ts';
+import type { Services } from '../manager/services.ts';
+import { LABEL } from '../naming/labels.ts';
+
+export interface FoundSandbox {
+  readonly adapter: RuntimeAdapter;
+  readonly info: SandboxInfo;
+}
+
+export interface FindOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Where the caller insists on having it. */
+  readonly runtime?: string | undefined;
+}
+
+export interface FindResult {
+  readonly found: FoundSandbox | undefined;
+  /** Why runtimes that are here could not be asked: while nothing is found, each of them may have it. */
+  readonly unasked: readonly SandboxError[];
+  /** Runtimes that are not on this machine. */
+  readonly absent: readonly string[];
+}
+
+/**
+ * Looks for a sandbox by name: at the runtime that the registry names, else at all that are there. A runtime that is
+ * recorded to have it and does not answer is `UNAVAILABLE`: elsewhere it cannot be, unless the caller wants one there.
+ */
+export async function findSandbox(
+  services: Services,
+  name: string,
+  { signal, runtime: wanted = 'auto' }: FindOptions = {},
+): Promise<FindResult> {
+  const record = await services.registry.get(name);
+  const recorded = services.adapters.find(({ runtime }) => runtime === record?.runtime);
+  if (recorded !== undefined) {
+    const elsewhere = wanted !== 'auto' && wanted !== recorded.runtime;
+    const info = await inspectAt(recorded, name, signal).catch((error) => {
+      if (elsewhere && SandboxError.is(error) && error.code === 'UNAVAILABLE') return undefined;
+      throw error;
+    });
+    if (info !== undefined)
+      return { found: ours(services, { adapter: recorded, info }), unasked: [], absent: [] };
+  }
+  const unasked: SandboxError[] = [];
+  const absent: string[] = [];
+  const others = services.adapters.filter((adapter) => adapter !== recorded);
+  const found = await Promise.all(
+    others.map((adapter) =>
+      inspectIfThere(services, adapter, { name, signal, absent }).catch((error) => {
+        // The only one must say why it does not answer.
+        if (services.adapters.length === 1 || signal?.aborted || !SandboxError.is(error)) throw error;
+        unasked.push(error);
+        return undefined;
+      }),
+    ),
+  );
+  const first = found.find((candidate) => candidate !== undefined);
+  return { found: first && ours(services, first), unasked, absent };
+}
+
+async function inspectIfThere(
+  services: Services,
+  adapter: RuntimeAdapter,
+  { name, signal, absent }: { name: string; signal: AbortSignal | undefined; absent: string[] },
+): Promise<FoundSandbox | undefined> {
+  if (!(await isThere(services, adapter, 'inspect', signal))) {
+    absent.push(adapter.runtime);
+    return undefined;
+  }
+  const info = await inspectAt(adapter, name, signal);
+  return info && { adapter, info };
+}
+
+/**
+ * Whether a runtime can be asked what it has. Of several, one that is not on this machine has nothing; one that is here and unwell throws `UNAVAILABLE`. The only one
+ * is asked in any case: its own error says best what is wrong.
+ */
+export async function isThere(
+  services: Services,
+  adapter: RuntimeAdapter,
+  operation: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (services.adapters.length === 1) return true;
+  const probe = await services.probes.probe(adapter, signal);
+  if (probe.status === 'unhealthy') throw unavailable(adapter, probe, operation);
+  return probe.status === 'healthy';
+}
+
+/** Why a runtime that is not healthy cannot be used. */
+export function unavailable(
+  { runtime }: RuntimeAdapter,
+  { status, message, remedy }: ProbeResult,
+  operation: string,
+): SandboxError {
+  const state = status === 'undetected' ? 'was not found' : 'cannot run sandboxes';
+  return new SandboxError('UNAVAILABLE', `${runtime} ${state}: ${message}`, {
+    operation,
+    runtime,
+    hint: remedy,
+  });
+}
+
+async function inspectAt(
+  adapter: RuntimeAdapter,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<SandboxInfo | undefined> {
+  try {
+    return await adapter.inspect(name, { signal });
+  } catch (error) {
+    if (SandboxError.is(error) && error.code === 'NOT_FOUND') return undefined;
+    throw SandboxError.withContext(error, {
+      operation: 'inspect',
+      runtime: adapter.runtime,
+      sandbox: name,
+      hint: `Start ${adapter.runtime} again, or name another runtime with \`--runtime\`.`,
+    });
+  }
+}
+
+/** What is not managed by us, or belongs to another scope, is not there. */
+function ours(services: Services, found: FoundSandbox): FoundSandbox | undefined {
+  const { labels } = found.info;
+  if (labels[LABEL.managed] !== 'true') return undefined;
+  return labels[LABEL.scope] === services.options.scope ? found : undefined;
+}

@@ -1,0 +1,103 @@
+import type { GuestSession } from '@sandbox/guest';
+import type { Readback, RuntimeAdapter } from '../adapter/adapter.ts';
+import { untilAborted } from '../errors/aborts.ts';
+import { SandboxError } from '../errors/sandbox-error.ts';
+import { checkGuest, failed } from '../launch/launch.ts';
+import type { LaunchPlan } from '../launch/launch-plan.ts';
+import type { Services } from '../manager/services.ts';
+import { parseLabels } from '../naming/labels.ts';
+import { commandContext } from '../sandbox/command-context.ts';
+import { type OtherUser, openExecSession } from '../sandbox/exec-session.ts';
+import { type GuestParts, SandboxGuest } from '../sandbox/sandbox-guest.ts';
+import { SandboxHandle } from '../sandbox/sandbox-handle.ts';
+
+/** Starts a long-lived sandbox that was just made. After a failure nothing of it is left but its home, which may be older. */
+export async function startLongLived(
+  services: Services,
+  launch: LaunchPlan,
+  readback: readonly Readback[],
+  signal: AbortSignal,
+): Promise<SandboxHandle> {
+  const guest = new SandboxGuest(longLivedParts(services, launch, readback, 'created'));
+  guest.runtimeReason = launch.runtimeReason;
+  guest.report({ report: launch.plan.report, warnings: launch.warnings });
+  try {
+    await startGuest(guest, signal);
+  } catch (error) {
+    await guest.close();
+    throw await failed(services, launch, error, 'start', signal);
+  }
+  // From now on it is more than half made.
+  await guest.touch();
+  return new SandboxHandle(guest, 'opened', commandContext(guest, launch));
+}
+
+/** Brings it to run, and opens the first session, which checks what is there. */
+export async function startGuest(guest: SandboxGuest, signal: AbortSignal): Promise<void> {
+  await untilAborted(guest.start(), signal, { ...guest.context, operation: 'start' });
+  await guest.session(undefined, signal);
+}
+
+/** A sandbox whose main process only waits: each session is an exec of its own. */
+export function longLivedParts(
+  services: Services,
+  launch: LaunchPlan,
+  readback: readonly Readback[],
+  state: GuestParts['state'],
+): GuestParts {
+  const { adapter, spec } = launch;
+  const { initKey, path } = parseLabels(spec.labels) ?? {};
+  return {
+    services,
+    adapter,
+    name: spec.name,
+    lifecycle: 'long-lived',
+    workdir: spec.workdir,
+    state,
+    hasVolumes: true,
+    allowRoot: spec.user.allowRoot,
+    identity: spec.user,
+    initKey,
+    async start() {
+      await adapter.start(spec.name);
+      return undefined;
+    },
+    async openSession(user, guest, revive) {
+      const other = user && { user, path };
+      const session = revive
+        ? await openOrRestart(services, { adapter, name: spec.name }, other)
+        : await openExecSession(services, adapter, spec.name, other);
+      if (user !== undefined) return session;
+      try {
+        guest.report(await checkGuest(launch, readback, session));
+        return session;
+      } catch (error) {
+        await session.close();
+        throw error;
+      }
+    },
+  };
+}
+
+export interface Restartable {
+  readonly adapter: RuntimeAdapter;
+  readonly name: string;
+  readonly start?: () => Promise<unknown>;
+}
+
+/** It was running when we last looked. Where the engine was started again since, or somebody stopped it, it is started once more. */
+export async function openOrRestart(
+  services: Services,
+  { adapter, name, start = () => adapter.start(name) }: Restartable,
+  other: OtherUser | undefined,
+): Promise<GuestSession> {
+  try {
+    return await openExecSession(services, adapter, name, other);
+  } catch (error) {
+    if (!SandboxError.is(error) || error.code !== 'FAILED_PRECONDITION') throw error;
+    const { state } = await adapter.inspect(name);
+    if (state !== 'stopped' && state !== 'created') throw error;
+    await start();
+    return openExecSession(services, adapter, name, other);
+  }
+}

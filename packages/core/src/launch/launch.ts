@@ -1,0 +1,103 @@
+import { type GuestSession, openSession } from '@sandbox/guest';
+import type { Readback, RuntimeAdapter } from '../adapter/adapter.ts';
+import { toSandboxError } from '../errors/guest-errors.ts';
+import { SandboxError } from '../errors/sandbox-error.ts';
+import type { Services } from '../manager/services.ts';
+import { enforcementReport, type ReportResult } from '../policy/enforcement-report.ts';
+import type { LaunchPlan } from './launch-plan.ts';
+import { proveWorkspace } from './workspace-proof.ts';
+
+/** What clearing away may take, when a launch has failed and somebody waits for the reason. */
+const CLEAR_MS = 15_000;
+
+/** Makes what was planned, recorded before it is made, and compares what the runtime says of it with what was asked. */
+export async function makeSandbox(
+  services: Services,
+  launch: LaunchPlan,
+  signal: AbortSignal | undefined,
+): Promise<readonly Readback[]> {
+  const { adapter, spec, record } = launch;
+  await services.registry.put(record);
+  try {
+    const { readback } = await adapter.create(spec, { signal });
+    reportOf(launch, readback);
+    return readback;
+  } catch (error) {
+    // A name that is taken belongs to somebody else, and so does its record.
+    if (SandboxError.is(error) && error.code === 'ALREADY_EXISTS') throw error;
+    if (spec.root.type === 'image') services.images.forget(adapter, spec.root.image);
+    throw await failed(services, launch, error, 'create', signal);
+  } finally {
+    services.orphans.begin(adapter);
+  }
+}
+
+/** Starts an ephemeral sandbox; its session runs on the main process. */
+export async function startAttached(
+  services: Services,
+  launch: LaunchPlan,
+  signal: AbortSignal | undefined,
+): Promise<GuestSession> {
+  const { adapter, spec } = launch;
+  try {
+    const process = await adapter.start(spec.name, { attach: true, signal });
+    return await openSession(process, { signal });
+  } catch (error) {
+    throw await failed(services, launch, error, 'start', signal);
+  }
+}
+
+/** What the guest itself says must agree with what was asked and with what the runtime said. */
+export async function checkGuest(
+  launch: LaunchPlan,
+  readback: readonly Readback[],
+  session: GuestSession,
+): Promise<ReportResult> {
+  const { adapter, spec, workspace, probe } = launch;
+  const result = reportOf(launch, readback, session);
+  if (workspace !== null) {
+    await proveWorkspace(session, workspace, probe, { runtime: adapter.runtime, sandbox: spec.name });
+  }
+  return result;
+}
+
+function reportOf(launch: LaunchPlan, readback: readonly Readback[], session?: GuestSession): ReportResult {
+  const { plan, spec, adapter } = launch;
+  return enforcementReport({ plan, spec, readback, guest: session?.hello, runtime: adapter.runtime });
+}
+
+/** Takes away what a failed launch has made, and returns the error with all that is known. */
+export async function failed(
+  services: Services,
+  launch: LaunchPlan,
+  error: unknown,
+  operation: string,
+  signal: AbortSignal | undefined,
+): Promise<SandboxError> {
+  const { adapter, spec } = launch;
+  const reason = toSandboxError(error, { operation, runtime: adapter.runtime, sandbox: spec.name }, signal);
+  if (reason.code === 'UNAVAILABLE') services.probes.forget(adapter);
+  try {
+    // The home of a long-lived one may be older than this launch.
+    const volumes = spec.lifecycle === 'ephemeral';
+    await removeSandbox(services, adapter, spec.name, { volumes, signal: AbortSignal.timeout(CLEAR_MS) });
+    return reason;
+  } catch {
+    // Its record stays, so that cleanup finds it.
+    return SandboxError.withContext(reason, {
+      hint: `What was made of it could not be removed; \`sandbox cleanup\` tries again.`,
+    });
+  }
+}
+
+/** Removes a sandbox, and then its record. One that may have volumes is condemned first: whenever we are killed, nothing of it is left in the end. */
+export async function removeSandbox(
+  services: Services,
+  adapter: RuntimeAdapter,
+  name: string,
+  options: { readonly volumes: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  if (options.volumes) await services.registry.condemn(name);
+  await adapter.remove(name, options);
+  await services.registry.remove(name);
+}
