@@ -9,6 +9,7 @@ import {
   createMemoryRegistry,
   createSandboxes,
   LABEL,
+  type RawProcess,
   type RuntimeAdapter,
   type Sandboxes,
   type SandboxRecord,
@@ -111,6 +112,56 @@ describe('a detached command', () => {
     await expect(command.wait()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     const again = await open();
     expect((await (await again.commands.get(command.id)).inspect()).state).toBe('running');
+  });
+});
+
+describe('an engine that starts no agent, and says so in its place', () => {
+  const TEXT = 'the container is going to be removed';
+  /** For so long, new sessions get the engine's text; those that are open are lost. */
+  function withEngine() {
+    const sessions: RawProcess[] = [];
+    let until = 0;
+    const { open } = setUp((plain) => ({
+      async exec(name, request, call) {
+        const argv = performance.now() < until ? ['echo', TEXT] : request.argv;
+        const process = await plain.exec(name, { ...request, argv }, call);
+        sessions.push(process);
+        return process;
+      },
+    }));
+    const refuse = (ms: number) => {
+      until = performance.now() + ms;
+      for (const session of sessions.splice(0)) session.destroy();
+    };
+    return { open, refuse };
+  }
+
+  it('is UNAVAILABLE, with its text, and the next command works', async () => {
+    const { open, refuse } = withEngine();
+    const box = await open();
+    await box.exec(['true']);
+    refuse(Number.POSITIVE_INFINITY);
+    const isTold = () =>
+      box.exec(['true']).then(
+        () => false,
+        ({ code, message }) => code === 'UNAVAILABLE' && message.includes(TEXT),
+      );
+    await until(isTold, 'the engine’s text is told');
+    refuse(0);
+    expect((await box.exec(['echo', 'on'])).stdout).toBe('on\n');
+  });
+
+  it('is waited out by who waits for a detached command, but not for ever', async () => {
+    const { open, refuse } = withEngine();
+    const box = await open();
+    const command = await box.spawn(['sh', '-c', 'exit 6'], { detached: true });
+    refuse(300);
+    expect(await command.wait()).toMatchObject({ ending: 'exited', exitCode: 6 });
+    refuse(Number.POSITIVE_INFINITY);
+    await expect(command.wait()).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining(TEXT),
+    });
   });
 });
 
