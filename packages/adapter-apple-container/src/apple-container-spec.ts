@@ -6,8 +6,7 @@ import {
   type MountSpec,
   SandboxError,
   type SandboxSpec,
-  validateCommand,
-  validateEnv,
+  validateSpec,
 } from '@sandbox/core';
 
 const MIB = 2 ** 20;
@@ -128,30 +127,20 @@ function refuseUnsupported({ limits, security, mounts }: SandboxSpec): void {
   if (words.length > 0) throw unsupported(words.join(', '));
 }
 
-function checkSpec({ name, argv, env, labels, workdir, mounts }: SandboxSpec, agentDirectory: string): void {
-  if (!isName(name)) throw invalid(`the name ${JSON.stringify(name)}`);
-  validateCommand(argv);
-  validateEnv(env);
+function checkSpec(spec: SandboxSpec, agentDirectory: string): void {
+  const { labels, mounts } = spec;
+  validateSpec(spec);
+  if (spec.name.length < 2) throw invalid(`the name ${spec.name}`);
   if (Object.values(labels).some((value) => value.includes('\0'))) throw invalid('a NUL byte in a label');
-  if (!isPlainPath(workdir)) throw invalid(`the working directory ${JSON.stringify(workdir)}`);
   checkPath(agentDirectory, /:/);
   // Of a directory that is shared twice the mode of the last one holds for both.
-  const taken = new Set([AGENTS, `from ${agentDirectory}`]);
-  const take = (place: string) => {
-    if (taken.has(place)) throw invalid(`${JSON.stringify(place)} mounted twice`);
-    taken.add(place);
-  };
+  const taken = new Set([agentDirectory]);
   for (const mount of mounts) {
-    const target = mount.target.replace(/\/+$/, '');
-    if (!isPlainPath(target) || target.startsWith(`${AGENTS}/`))
-      throw invalid(`a mount at ${JSON.stringify(mount.target)}`);
-    checkPath(target, mount.type === 'tmpfs' ? /[,=]/ : /:/);
-    take(target);
-    if (mount.type === 'volume' && !isName(mount.volume))
-      throw invalid(`a volume named ${JSON.stringify(mount.volume)}`);
+    checkPath(mount.target, mount.type === 'tmpfs' ? /[,=]/ : /:/);
     if (mount.type !== 'bind') continue;
     checkPath(mount.source, /:/);
-    take(`from ${mount.source}`);
+    if (taken.has(mount.source)) throw invalid(`${JSON.stringify(mount.source)} mounted twice`);
+    taken.add(mount.source);
   }
 }
 
@@ -160,15 +149,6 @@ function checkPath(path: string, divider: RegExp): void {
     throw invalid(
       `the path ${JSON.stringify(path)}: its command line takes apart what has ":", "," or a newline in it`,
     );
-}
-
-/** What a sandbox or a volume may be called; as a path and as a word of a command line it is then harmless. */
-function isName(name: string): boolean {
-  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$/.test(name);
-}
-
-function isPlainPath(path: string): boolean {
-  return path.startsWith('/') && !path.includes('\0') && !/(^|\/)\.{1,2}(\/|$)/.test(path);
 }
 
 function invalid(what: string): SandboxError {

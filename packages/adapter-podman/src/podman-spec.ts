@@ -1,7 +1,7 @@
 import {
   type Capabilities,
-  type Control,
   type MountSpec,
+  refuseUnsupported,
   SandboxError,
   type SandboxSpec,
 } from '@sandbox/core';
@@ -195,7 +195,8 @@ function splitPair(pair: string): [string, string] {
 }
 
 /** Throws `UNSUPPORTED` for what Podman would take and not do on this host. */
-export function checkPodmanSpec(spec: SandboxSpec, host: PodmanHost, { controls }: Capabilities): void {
+export function checkPodmanSpec(spec: SandboxSpec, host: PodmanHost, capabilities: Capabilities): void {
+  refuseUnsupported(spec, capabilities);
   const refuse = (what: string) => {
     throw new SandboxError('UNSUPPORTED', `Podman cannot make a sandbox with ${what}`, {
       operation: 'create',
@@ -203,19 +204,7 @@ export function checkPodmanSpec(spec: SandboxSpec, host: PodmanHost, { controls 
       sandbox: spec.name,
     });
   };
-  const { user, limits, security: asked, mounts } = spec;
-  const wanted: Partial<Record<Control, boolean>> = {
-    memory: limits.memoryBytes !== null,
-    cpus: limits.cpus !== null,
-    pids: limits.pids !== null,
-    disk: limits.diskBytes !== null,
-    'network-full': spec.network === 'full',
-    seccomp: asked.seccomp,
-  };
-  for (const [control, isWanted] of Object.entries(wanted) as [Control, boolean][]) {
-    const { support, how } = controls[control];
-    if (isWanted && support === 'unsupported') refuse(`${control}: ${how}`);
-  }
+  const { user, security: asked, mounts } = spec;
   for (const mount of mounts) {
     const problem = ownerProblem(mount, user);
     if (problem !== undefined) refuse(problem);

@@ -17,7 +17,7 @@ export interface ChildEnd {
 }
 
 /**
- * A child of this program as the contract's process. `ended` settles when the child is gone, with what is to be told of its end. What `stderr` gives is passed on in
+ * A child of this program as the contract's process: `wait` settles with `ended` once the streams have ended too, and `destroy` ends it with SIGKILL. `ended` settles when the child is gone, with what is to be told of its end. What `stderr` gives is passed on in
  * place of the child's own, for who has to add to it.
  */
 export function childRawProcess(

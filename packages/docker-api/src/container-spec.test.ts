@@ -204,21 +204,10 @@ describe('containerBody', () => {
     expect(host({ mounts: [{ ...bind, source }] }).Mounts?.[1]?.Source).toBe(source);
   });
 
-  it.each<[string, Partial<SandboxSpec>, RegExp]>([
-    ['a relative target', { mounts: [{ ...bind, target: 'workspace' }] }, /"workspace"/],
-    ['the root as target', { mounts: [{ ...bind, target: '/' }] }, /"\/"/],
-    ['dots in a target', { mounts: [{ ...bind, target: '/a/../etc' }] }, /\.\./],
-    ['two mounts at one target', { mounts: [bind, { ...bind, target: '/workspace/' }] }, /second mount/],
-    ['a mount over the agent', { mounts: [{ ...bind, target: '/.sandbox/abc' }] }, /second mount/],
-    ['an empty command', { argv: [] }, /empty command/],
-    ['a NUL byte in an argument', { argv: ['a\0b'] }, /NUL/],
-    ['a variable with an equals sign', { env: { 'A=B': 'x' } }, /"A=B"/],
-    ['a NUL byte in a variable', { env: { A: '\0' } }, /NUL/],
-    ['a relative working directory', { workdir: 'x' }, /working directory/],
-    ['a bad name', { name: '-x' }, /"-x"/],
-  ])('refuses %s', (_name, change, message) => {
-    expect(() => host(change)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
-    expect(() => host(change)).toThrow(message);
+  it('refuses what no sandbox can have', () => {
+    expect(() => host({ mounts: [{ ...bind, target: '/.sandbox/abc' }] })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
   });
 
   it('refuses what the engine cannot do, by name', () => {

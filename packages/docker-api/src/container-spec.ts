@@ -1,4 +1,11 @@
-import { LABEL, LABEL_PREFIX, type MountSpec, SandboxError, type SandboxSpec } from '@sandbox/core';
+import {
+  LABEL,
+  LABEL_PREFIX,
+  type MountSpec,
+  SandboxError,
+  type SandboxSpec,
+  validateSpec,
+} from '@sandbox/core';
 import type { ContainerBody, HostConfigBody, MountBody, UlimitBody } from './container-body.ts';
 import type { EngineDialect } from './dialect.ts';
 
@@ -206,35 +213,17 @@ function bindMount(mount: MountSpec & { type: 'bind' }, context: SpecContext): M
 }
 
 function checkSpec(spec: SandboxSpec, context: SpecContext): void {
-  const invalid = (message: string) => refusal('INVALID_ARGUMENT', spec, context, message);
-  if (!isName(spec.name)) throw invalid(`a sandbox named ${JSON.stringify(spec.name)}`);
-  if (spec.argv.length === 0 || spec.argv[0] === '') throw invalid('an empty command');
-  if (spec.argv.some((argument) => argument.includes('\0'))) throw invalid('a NUL byte in an argument');
-  for (const [key, value] of Object.entries(spec.env)) {
-    if (!/^[^=\0]+$/.test(key)) throw invalid(`an environment variable named ${JSON.stringify(key)}`);
-    if (value.includes('\0')) throw invalid(`a NUL byte in the environment variable ${key}`);
-  }
-  if (!isPlainPath(spec.workdir)) throw invalid(`the working directory ${JSON.stringify(spec.workdir)}`);
+  validateSpec(spec);
   if (spec.limits.diskBytes !== null && !context.diskQuota) {
     throw refusal('UNSUPPORTED', spec, context, 'disk: the storage driver has no quota');
   }
-  const targets = new Set<string>([AGENT_TARGET]);
   for (const mount of spec.mounts) {
-    if (!isPlainPath(mount.target) || mount.target === '/') {
-      throw invalid(
-        `a mount at ${JSON.stringify(mount.target)}; it needs an absolute path without "." and ".."`,
-      );
-    }
-    const target = mount.target.replace(/\/+$/, '');
-    if (targets.has(target) || target.startsWith(`${AGENT_TARGET}/`))
-      throw invalid(`a second mount at ${target}`);
-    targets.add(target);
     const paths = mount.type === 'bind' ? [mount.source, mount.target] : [mount.target];
     for (const path of paths) {
       const refused = context.dialect.refusedInPaths.find((character) => path.includes(character));
-      if (refused !== undefined) {
-        throw invalid(`a mount path with ${JSON.stringify(refused)} in it: ${JSON.stringify(path)}`);
-      }
+      if (refused === undefined) continue;
+      const what = `a mount path with ${JSON.stringify(refused)} in it: ${JSON.stringify(path)}`;
+      throw refusal('INVALID_ARGUMENT', spec, context, what);
     }
   }
 }
@@ -242,10 +231,6 @@ function checkSpec(spec: SandboxSpec, context: SpecContext): void {
 /** What engines take as a container's name. */
 export function isName(name: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name);
-}
-
-function isPlainPath(path: string): boolean {
-  return path.startsWith('/') && !path.includes('\0') && !/(^|\/)\.{1,2}(\/|$)/.test(path);
 }
 
 function refusal(

@@ -45,7 +45,7 @@ export interface RuntimeAdapter {
   create(spec: SandboxSpec, options?: CallOptions): Promise<CreateResult>;
 
   /**
-   * Starts the main process: `created` or `stopped` to `running`. Starting a running sandbox succeeds and changes nothing. With `attach` the result is the main
+   * Starts the main process: `created` or `stopped` to `running`. Starting a running sandbox succeeds and changes nothing; core never attaches to one. With `attach` the result is the main
    * process, no byte of its output lost; a sandbox made `ephemeral` is then removed by the runtime itself, or by whoever looks next, once that process has ended,
    * also when our own process has died. `NOT_FOUND` when there is no such sandbox.
    */

@@ -1,4 +1,5 @@
-import type { SandboxSpec } from '@sandbox/core';
+import { refuseUnsupported, type SandboxSpec, validateSpec } from '@sandbox/core';
+import { EXAMPLE_CAPABILITIES } from './example-capabilities.ts';
 
 /** What the runtime is told to make a sandbox: its own words for all that a spec says. */
 export interface ExampleWords {
@@ -10,6 +11,9 @@ export interface ExampleWords {
  * A spec in the runtime's own words. Pure, so that it can be tested without the runtime. All of the spec is in it, or this throws `UNSUPPORTED` with the name of the control: nothing is
  * left out silently. argv stays a list of words; there is no shell between us and a command.
  */
-export function exampleWords({ name, argv }: SandboxSpec): ExampleWords {
+export function exampleWords(spec: SandboxSpec): ExampleWords {
+  validateSpec(spec);
+  refuseUnsupported(spec, EXAMPLE_CAPABILITIES);
+  const { name, argv } = spec;
   return { name, argv };
 }
