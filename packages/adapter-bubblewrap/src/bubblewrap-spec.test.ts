@@ -34,7 +34,7 @@ describe('the command line', () => {
     const words = argv({ uids: range(5), gids: range(6) });
     const user = words.slice(words.indexOf('setpriv'));
     expect(user.slice(0, 6)).toEqual(['setpriv', '--reuid', '5', '--regid', '6', '--clear-groups']);
-    expect(words.slice(0, 3)).toEqual(['unshare', '--pid', '--fork']);
+    expect(words.slice(0, 4)).toEqual(['unshare', '--pid', '--mount-proc', '--fork']);
     expect(words.join(' ')).toContain('--no-new-privs --pdeathsig KILL --');
     const after = (name: string) => words[words.indexOf(name) + 1];
     expect(after('--userns-block-fd')).toBe(after('--block-fd'));

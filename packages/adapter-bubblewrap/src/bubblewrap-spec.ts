@@ -96,11 +96,11 @@ function guestCapabilities({ user, security }: Pick<JailRequest, 'user' | 'secur
 
 /**
  * A PID namespace around bwrap, in which it is the first process: when it ends, so does all that it has made, at whatever moment. By itself it ties the jail to its own end
- * last of all.
+ * last of all. It has a /proc of its own: bwrap looks at the jail's first process there, by its id in this namespace.
  */
 function guardWords(isRoot: boolean): string[] {
   const own = isRoot ? [] : ['--user', '--map-current-user'];
-  return ['unshare', ...own, '--pid', '--fork', '--kill-child=KILL', '--'];
+  return ['unshare', ...own, '--pid', '--mount-proc', '--fork', '--kill-child=KILL', '--'];
 }
 
 /** As who the guest's user is outside. A change of user takes the parent-death signal away, so it is set again. */

@@ -11,6 +11,14 @@ import { agent } from './ordinary-user.ts';
 
 const unlimited = () => specOf(['/bin/true']).limits;
 
+/** Where whoever runs it may read it. */
+function probeProgram(): string {
+  const program = join(temporary(), 'probe.mjs');
+  copyFileSync(join(import.meta.dirname, 'probe-here.mjs'), program);
+  chmodSync(program, 0o644);
+  return program;
+}
+
 /** What is missing on the host, for whoever runs this process. */
 export function rights(here: boolean): void {
   const { adapter, isRoot, who, tested, scope } = whoRuns();
@@ -81,12 +89,18 @@ export function rights(here: boolean): void {
       },
     );
 
+    // As in a container: those ids are not there that a host's /proc always has.
+    test.runIf(isRoot)('it works in a PID namespace with few processes', () => {
+      const used = 'for id in 2 3 4 5 6 7 8 9; do /bin/true; done; exec "$@"';
+      const words = ['--pid', '--fork', '--mount-proc', '--kill-child', 'sh', '-c', used, 'sh'];
+      const program = [process.execPath, probeProgram(), tested.module, tested.factory];
+      const output = execFileSync('unshare', [...words, ...program]);
+      expect(JSON.parse(output.toString())).toMatchObject({ status: 'healthy' });
+    });
+
     test.runIf(isRoot || canRead(import.meta.filename))(
       'without user namespaces, the probe says what to type',
       () => {
-        const program = join(temporary(), 'probe.mjs');
-        copyFileSync(join(import.meta.dirname, 'probe-here.mjs'), program);
-        chmodSync(program, 0o644);
         // One's own user namespace may be forbidden to have others in it, whoever one is.
         const forbid =
           'echo 1 > /proc/sys/user/max_user_namespaces && exec unshare --user --map-user=1000 --map-group=1000 "$@"';
@@ -94,7 +108,7 @@ export function rights(here: boolean): void {
         const output = execFileSync('unshare', [
           ...words,
           process.execPath,
-          program,
+          probeProgram(),
           tested.module,
           tested.factory,
         ]);
