@@ -84,8 +84,8 @@ export function rights(here: boolean): void {
         const cli = createCli({ adapters: [{ runtime, load }] });
         const [stdout, stderr] = [new PassThrough(), new PassThrough()];
         const io = { stdin: Readable.from([]), stdout, stderr, env: { SANDBOX_SCOPE: scope } };
-        expect(await cli.run(['run', '--', 'echo', 'hi'], io)).toBe(0);
-        expect(String(stdout.read())).toBe('hi\n');
+        const code = await cli.run(['run', '--', 'echo', 'hi'], io);
+        expect([code, String(stderr.read()), String(stdout.read())]).toEqual([0, 'null', 'hi\n']);
       },
     );
 

@@ -2,6 +2,7 @@ import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type AgentSpec,
   type CreateOptions,
   createSandboxes,
   type ErrorCode,
@@ -14,6 +15,7 @@ import {
   SandboxError,
   type Sandboxes,
 } from '@sandbox/core';
+import { agentArtifact } from '@sandbox/guest';
 import { eventually } from './deadline.ts';
 import type { ConformanceOptions } from './options.ts';
 import type { Expect } from './runner.ts';
@@ -74,6 +76,11 @@ export class SandboxContext {
   /** Another manager on the same runtime, as another program would have one. */
   manager(): Sandboxes {
     return managerFor(this.#options, this.adapter, this.probe, this.scope);
+  }
+
+  /** What runs in every guest. */
+  get agent(): AgentSpec {
+    return this.#options.agent ?? agentArtifact();
   }
 
   /** The shared sandbox: for cases that leave it as they found it. */

@@ -1,4 +1,4 @@
-import { agentArtifact, agentPath } from '@sandbox/guest';
+import { agentPath } from '@sandbox/guest';
 import { defineGroup } from '../harness/case.ts';
 import type { SandboxContext } from '../harness/sandbox-context.ts';
 
@@ -70,7 +70,7 @@ export const forgery = defineGroup<SandboxContext>(
         // A directory that cannot be listed hides the others.
         const { stdout } = await t.sh(
           'for f in "$1" $(ls -d /.sandbox/*/agent 2>/dev/null); do (head -c 1 "$f") 2>/dev/null | wc -c; (: >> "$f") 2>/dev/null && echo wrote; rm -f "$f" 2>/dev/null; test -e "$f" && echo there; done',
-          agentPath(agentArtifact().digest),
+          agentPath(t.agent.digest),
         );
         t.expect(stdout).toMatch(/^(0\nthere\n)+$/);
       },
