@@ -173,7 +173,7 @@ export const isolation = defineGroup('isolation', 'what a guest sees of itself a
     async (t) => {
       const { stdout } = await t.run(
         `for f in /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max; do
-         (echo 9999999999 > $f) 2>/dev/null && echo "raised $f"; done; mkdir /sys/fs/cgroup/own /sys/fs/cgroup/memory/own 2>/dev/null && echo made; echo end`,
+         (echo 9999999999 > $f) 2>/dev/null && echo "wrote to $f"; done; mkdir /sys/fs/cgroup/own /sys/fs/cgroup/memory/own 2>/dev/null && echo made; echo end`,
         { limits: { memoryBytes: 256 * 1024 * 1024 } },
       );
       t.expect(stdout).toBe('end\n');

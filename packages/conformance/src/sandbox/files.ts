@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { agentPath } from '@sandbox/guest';
 import { defineGroup } from '../harness/case.ts';
 import { bytesOf, everyByte } from '../harness/raw-output.ts';
 import type { SandboxContext } from '../harness/sandbox-context.ts';
@@ -139,7 +140,7 @@ export const files = defineGroup<SandboxContext>('files', 'files in the guest, b
 
   test('forbidden', 'what the user may not read is PERMISSION_DENIED', async (t) => {
     const { box } = await place(t);
-    await t.refused('PERMISSION_DENIED', box.files.readText('/etc/shadow'));
+    await t.refused('PERMISSION_DENIED', box.files.readText(agentPath(t.agent.digest)));
     await t.refusedWith(
       ['PERMISSION_DENIED', 'FAILED_PRECONDITION'],
       box.files.write('/etc/conformance', 'x'),

@@ -25,6 +25,7 @@ export const ADAPTER_API_VERSION = 1;
  * - Fail closed: a part of the spec that cannot be enforced is an `UNSUPPORTED` that names the control.
  * - `stop`, `kill` and `remove` are idempotent. Removal is verified before the promise resolves.
  * - Any error is a `SandboxError`; a hung runtime gives `DEADLINE_EXCEEDED`, one that is not there `UNAVAILABLE`.
+ * - A name that no sandbox can have is refused by `create` (`INVALID_ARGUMENT`); to all others it is one that is not there.
  * - Making an adapter does no I/O; no idle handle of an adapter keeps Node alive.
  */
 export interface RuntimeAdapter {
