@@ -176,7 +176,10 @@ export interface ExtraInfo {
 export interface Readback {
   readonly control: Control;
   readonly status: Support;
-  /** In the unit of the spec: bytes, cores, a count, a word. */
+  /**
+   * In the words of the spec: bytes, cores or a count; `uid:gid` for `user`; `none` or `full` for a network, `rw`, `ro` or `none` for `workspace-access`; names with commas between them for
+   * `capabilities`, none of them is `''`. True is a plain yes, false or null that it is not in force.
+   */
   readonly effective: number | string | boolean | null;
   /** Where it was read: `inspect HostConfig.Memory`. */
   readonly how: string;

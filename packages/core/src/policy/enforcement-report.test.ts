@@ -271,6 +271,8 @@ test.each([
   ['none', 'enforced', 'none'],
   ['NET_RAW', 'limited', 'NET_RAW'],
   ['CAP_CHOWN,NET_RAW', 'limited', 'CAP_CHOWN,NET_RAW'],
+  ['CHOWN NET_RAW', 'limited', 'CHOWN NET_RAW'],
+  ['dropped with the user', 'enforced', 'dropped with the user'],
 ])('capabilities read back as %j: %s', (effective, status, shown) => {
   const prepared = prepare(ASKED);
   const { report } = enforcementReport({

@@ -26,17 +26,17 @@ export function observeReadback(
   return seen(expected === null || agrees(control, expected, effective) ? 'holds' : 'differs');
 }
 
-/** Names joined by commas are compared; a runtime may also answer in words of its own. */
+/** Names are compared, with or without `CAP_`; a runtime may also answer in words of its own. */
 function observeNames(
   spec: SandboxSpec,
   seen: (verdict: Observation['verdict']) => Observation,
   effective: Readback['effective'],
 ): Observation {
   if (effective === '') return { ...seen('holds'), effective: 'none' };
-  if (typeof effective !== 'string' || !/^[A-Z_]+(,[A-Z_]+)*$/.test(effective)) return seen('holds');
+  const names = typeof effective === 'string' ? effective.split(/[\s,]+/) : [];
+  if (!names.every((name) => /^[A-Z_]+$/.test(name))) return seen('holds');
   const allowed = spec.security.capabilities ?? [];
-  const names = effective.split(',').map((name) => name.replace(/^CAP_/, ''));
-  return seen(names.every((name) => allowed.includes(name)) ? 'holds' : 'differs');
+  return seen(names.every((name) => allowed.includes(name.replace(/^CAP_/, ''))) ? 'holds' : 'differs');
 }
 
 /** What the spec says about a control, in the words of a readback; null where any answer but "nothing" will do. */
