@@ -2,9 +2,9 @@ import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import type { ImageInfo } from '../adapter/images.ts';
 import type { SandboxError } from '../errors/sandbox-error.ts';
 import { isThere } from '../kept/find-sandbox.ts';
-import type { Services } from '../manager/services.ts';
-import { onlyAvailable } from '../manager/unavailable.ts';
 import { LABEL } from '../naming/labels.ts';
+import type { Services } from '../services/services.ts';
+import { onlyAvailable } from '../services/unavailable.ts';
 
 /** Something of ours that a runtime has. */
 export interface Belonging {

@@ -1,12 +1,12 @@
 import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { type CleanupCandidate, isProtectedTrust } from '../lifecycle/select-for-cleanup.ts';
-import type { Services } from '../manager/services.ts';
 import { judgeInstance } from '../naming/instance.ts';
 import { LABEL } from '../naming/labels.ts';
 import { lookupProcess, readInstance } from '../naming/read-instance.ts';
 import type { CleanupSettings } from '../policy/settings.ts';
 import { adoptRecord } from '../registry/adopt.ts';
 import type { SandboxRecord } from '../registry/registry.ts';
+import type { Services } from '../services/services.ts';
 
 export interface Candidate extends CleanupCandidate {
   readonly adapter: RuntimeAdapter;

@@ -10,9 +10,9 @@ import {
   selectForCleanup,
 } from '../lifecycle/select-for-cleanup.ts';
 import type { CleanupOptions, CleanupReport } from '../manager/sandboxes.ts';
-import type { Services } from '../manager/services.ts';
 import { LABEL } from '../naming/labels.ts';
 import type { SandboxRecord } from '../registry/registry.ts';
+import type { Services } from '../services/services.ts';
 import { type Candidate, type Candidates, candidatesAt } from './cleanup-candidates.ts';
 
 /** How many are removed at the same time. */

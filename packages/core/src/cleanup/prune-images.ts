@@ -1,6 +1,6 @@
 import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Services } from '../manager/services.ts';
+import type { Services } from '../services/services.ts';
 import { type Belonging, listBelongings } from './belongings.ts';
 
 /** A layer that was built just now is about to be used. */

@@ -3,9 +3,9 @@ import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { isThere } from '../kept/find-sandbox.ts';
 import { removeSandbox } from '../launch/launch.ts';
-import type { Services } from '../manager/services.ts';
-import { onlyAvailable } from '../manager/unavailable.ts';
 import { LABEL } from '../naming/labels.ts';
+import type { Services } from '../services/services.ts';
+import { onlyAvailable } from '../services/unavailable.ts';
 import { type Belonging, belongingsAt } from './belongings.ts';
 
 /** An engine lets go of a volume or an image a moment after it has told of the removal of what used it. */

@@ -1,8 +1,8 @@
 import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Services } from '../manager/services.ts';
 import { parseLabels } from '../naming/labels.ts';
 import { openExecSession } from '../sandbox/exec-session.ts';
+import type { Services } from '../services/services.ts';
 
 export interface DetachedUse {
   /** For a person. */

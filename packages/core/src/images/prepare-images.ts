@@ -2,7 +2,7 @@ import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { findAdapter } from '../launch/select-runtime.ts';
 import type { Sandboxes } from '../manager/sandboxes.ts';
-import type { Services } from '../manager/services.ts';
+import type { Services } from '../services/services.ts';
 
 type PrepareOptions = Parameters<Sandboxes['prepare']>[0];
 

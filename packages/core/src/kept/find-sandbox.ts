@@ -1,7 +1,7 @@
 import type { ProbeResult, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Services } from '../manager/services.ts';
 import { LABEL } from '../naming/labels.ts';
+import type { Services } from '../services/services.ts';
 
 export interface FoundSandbox {
   readonly adapter: RuntimeAdapter;

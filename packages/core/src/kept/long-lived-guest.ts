@@ -4,12 +4,12 @@ import { untilAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { checkGuest, failed } from '../launch/launch.ts';
 import type { LaunchPlan } from '../launch/launch-plan.ts';
-import type { Services } from '../manager/services.ts';
 import { parseLabels } from '../naming/labels.ts';
 import { commandContext } from '../sandbox/command-context.ts';
 import { type OtherUser, openExecSession } from '../sandbox/exec-session.ts';
 import { type GuestParts, SandboxGuest } from '../sandbox/sandbox-guest.ts';
 import { SandboxHandle } from '../sandbox/sandbox-handle.ts';
+import type { Services } from '../services/services.ts';
 
 /** Starts a long-lived sandbox that was just made. After a failure nothing of it is left but its home, which may be older. */
 export async function startLongLived(

@@ -1,5 +1,5 @@
-import type { Services } from '../manager/services.ts';
 import type { SandboxDetails } from '../sandbox/types.ts';
+import type { Services } from '../services/services.ts';
 
 /**
  * Host directories that have a long-lived sandbox, by what is recorded: a runtime that does not answer now has its sandboxes all the same, and asking all

@@ -1,13 +1,13 @@
 import type { GuestSession } from '@sandbox/guest';
 import type { Readback } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Services } from '../manager/services.ts';
 import type { PolicyInput } from '../policy/policy.ts';
 import { commandContext } from '../sandbox/command-context.ts';
 import { openExecSession } from '../sandbox/exec-session.ts';
 import { type GuestParts, SandboxGuest } from '../sandbox/sandbox-guest.ts';
 import { SandboxHandle } from '../sandbox/sandbox-handle.ts';
 import type { CreateOptions } from '../sandbox/types.ts';
+import type { Services } from '../services/services.ts';
 import { callersWorkspace, checkEnabled, knownCaller } from './caller.ts';
 import { checkGuest, failed, makeSandbox, startAttached } from './launch.ts';
 import {

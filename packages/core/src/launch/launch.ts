@@ -2,8 +2,8 @@ import { type GuestSession, openSession } from '@sandbox/guest';
 import type { Readback, RuntimeAdapter } from '../adapter/adapter.ts';
 import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Services } from '../manager/services.ts';
 import { enforcementReport, type ReportResult } from '../policy/enforcement-report.ts';
+import type { Services } from '../services/services.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { proveWorkspace } from './workspace-proof.ts';
 

@@ -2,9 +2,9 @@ import type { ProbeResult, RuntimeAdapter } from '../adapter/adapter.ts';
 import type { Facet } from '../adapter/capabilities.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { unavailable } from '../kept/find-sandbox.ts';
-import type { Services } from '../manager/services.ts';
 import { type EnforcementPlan, planEnforcement } from '../policy/plan-enforcement.ts';
 import type { ResolvedPolicy } from '../policy/policy.ts';
+import type { Services } from '../services/services.ts';
 
 export interface RuntimeRequest {
   /** Id of an adapter, `auto`, or nothing: the only one, else `auto`. */

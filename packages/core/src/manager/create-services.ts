@@ -14,8 +14,8 @@ import { formatInstance } from '../naming/instance.ts';
 import { readInstance } from '../naming/read-instance.ts';
 import { fixedSettings, type SettingsSource } from '../policy/settings.ts';
 import { createMemoryRegistry } from '../registry/memory-registry.ts';
+import type { Services } from '../services/services.ts';
 import type { SandboxesOptions } from './sandboxes.ts';
-import type { Services } from './services.ts';
 
 export function createServices(options: SandboxesOptions): Services {
   const adapters = [...new Set([...(options.adapter ? [options.adapter] : []), ...(options.adapters ?? [])])];

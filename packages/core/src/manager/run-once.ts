@@ -5,7 +5,7 @@ import { createEphemeral } from '../launch/ephemeral.ts';
 import { unlessFailed } from '../monitoring/observer.ts';
 import type { SandboxHandle } from '../sandbox/sandbox-handle.ts';
 import type { RunOptions, RunResult } from '../sandbox/types.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../services/services.ts';
 import { subjectOf } from './subject.ts';
 
 /** One command in a sandbox of its own, which is gone when this settles, however it settles. */

@@ -29,6 +29,8 @@ import type {
   SandboxDetails,
   TaskOptions,
 } from '../sandbox/types.ts';
+import type { Services } from '../services/services.ts';
+import { onlyAvailable } from '../services/unavailable.ts';
 import { createServices } from './create-services.ts';
 import { runOnce } from './run-once.ts';
 import type {
@@ -43,9 +45,7 @@ import type {
   UninstallOptions,
   UninstallReport,
 } from './sandboxes.ts';
-import type { Services } from './services.ts';
 import { subjectOf } from './subject.ts';
-import { onlyAvailable } from './unavailable.ts';
 
 /** All sandboxes of a program. Making it does no I/O. */
 export function createSandboxes(options: SandboxesOptions): Sandboxes {

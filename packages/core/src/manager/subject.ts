@@ -1,7 +1,7 @@
 import type { Subject } from '../monitoring/observer.ts';
 import { purposeOf } from '../monitoring/purpose.ts';
 import type { CreateOptions, TaskOptions } from '../sandbox/types.ts';
-import type { Services } from './services.ts';
+import type { Services } from '../services/services.ts';
 
 /** Of a sandbox that is asked for, and whose making may fail: as much as can be known of it. */
 export function subjectOf({ settings }: Services, options: CreateOptions | TaskOptions): Subject {

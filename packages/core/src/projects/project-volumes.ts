@@ -1,10 +1,10 @@
 import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { isThere } from '../kept/find-sandbox.ts';
-import type { Services } from '../manager/services.ts';
-import { onlyAvailable } from '../manager/unavailable.ts';
 import { LABEL } from '../naming/labels.ts';
 import { validateId } from '../naming/names.ts';
+import type { Services } from '../services/services.ts';
+import { onlyAvailable } from '../services/unavailable.ts';
 import {
   checkProjectOwner,
   chooseProject,

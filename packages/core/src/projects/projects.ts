@@ -3,11 +3,11 @@ import type { VolumeInfo, VolumeStore } from '../adapter/volumes.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { isThere } from '../kept/find-sandbox.ts';
 import type { SelectedRuntime } from '../launch/select-runtime.ts';
-import type { Services } from '../manager/services.ts';
 import { LABEL } from '../naming/labels.ts';
 import { projectVolumeName } from '../naming/names.ts';
 import { type ProjectLabels, parseProjectLabels } from '../naming/project-labels.ts';
 import { projectUser } from '../policy/project-user.ts';
+import type { Services } from '../services/services.ts';
 
 const CLEAR_MS = 5_000;
 

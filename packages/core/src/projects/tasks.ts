@@ -9,8 +9,6 @@ import { launchSignal } from '../launch/ephemeral.ts';
 import { makeSandbox, removeSandbox } from '../launch/launch.ts';
 import { checkCount, imageFor, type LaunchPlan, planLaunch, resolveRequest } from '../launch/launch-plan.ts';
 import { selectRuntime } from '../launch/select-runtime.ts';
-import type { Services } from '../manager/services.ts';
-import { inTurn } from '../manager/turns.ts';
 import { judgeInstance } from '../naming/instance.ts';
 import { parseLabels } from '../naming/labels.ts';
 import { projectVolumeName, taskName } from '../naming/names.ts';
@@ -20,6 +18,8 @@ import { ceilingFor, chooseLifecycle } from '../policy/ceilings.ts';
 import type { PolicyInput } from '../policy/policy.ts';
 import type { SandboxHandle } from '../sandbox/sandbox-handle.ts';
 import type { EndTaskOptions, OpenOptions, TaskOptions } from '../sandbox/types.ts';
+import type { Services } from '../services/services.ts';
+import { inTurn } from '../services/turns.ts';
 import { addTools, wantedTools } from '../tools/wanted-tools.ts';
 import {
   checkProjectOwner,

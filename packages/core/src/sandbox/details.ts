@@ -1,10 +1,10 @@
 import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { isProtected } from '../cleanup/cleanup-candidates.ts';
 import { idleMs } from '../lifecycle/select-for-cleanup.ts';
-import type { Services } from '../manager/services.ts';
 import { LABEL, parseLabels } from '../naming/labels.ts';
 import type { EnforcementReport } from '../policy/policy.ts';
 import type { SandboxRecord } from '../registry/registry.ts';
+import type { Services } from '../services/services.ts';
 import type { SandboxDetails } from './types.ts';
 
 /** What a runtime says of a sandbox, with what its labels and the registry add. */

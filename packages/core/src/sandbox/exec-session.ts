@@ -3,8 +3,8 @@ import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { agentArgv } from '../launch/agent-argv.ts';
-import type { Services } from '../manager/services.ts';
 import type { GuestUser } from '../policy/user.ts';
+import type { Services } from '../services/services.ts';
 
 /** Somebody else than the sandbox's own user. */
 export interface OtherUser {

@@ -3,10 +3,10 @@ import type { RuntimeAdapter, SandboxInfo, SandboxState, SandboxStats } from '..
 import { RunningCommands } from '../command/running-commands.ts';
 import { type ErrorContext, toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Services } from '../manager/services.ts';
 import type { ReportResult } from '../policy/enforcement-report.ts';
 import type { EnforcementReport, Lifecycle } from '../policy/policy.ts';
 import { type GuestUser, parseUser } from '../policy/user.ts';
+import type { Services } from '../services/services.ts';
 import { Sessions } from './sessions.ts';
 
 /** Often enough for cleanup, which counts in days. */

@@ -3,9 +3,9 @@ import type { ImageInfo, ImageStore } from '../adapter/images.ts';
 import { throwIfAborted, untilAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { createEphemeral } from '../launch/ephemeral.ts';
-import type { Services } from '../manager/services.ts';
-import { inTurn } from '../manager/turns.ts';
 import { LABEL } from '../naming/labels.ts';
+import type { Services } from '../services/services.ts';
+import { inTurn } from '../services/turns.ts';
 import { tarArchive } from '../transfer/tar-archive.ts';
 import { BuildLines } from './build-lines.ts';
 import {

@@ -4,11 +4,11 @@ import type { OrphanSweeps } from '../cleanup/orphan-sweeps.ts';
 import type { ImageCache } from '../images/image-cache.ts';
 import type { ProbeCache } from '../launch/probe-cache.ts';
 import type { CleanupClock } from '../lifecycle/select-for-cleanup.ts';
+import type { SandboxesOptions } from '../manager/sandboxes.ts';
 import type { Observer } from '../monitoring/observer.ts';
 import type { EnforcementReport } from '../policy/policy.ts';
 import type { SettingsSource } from '../policy/settings.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { SandboxesOptions } from './sandboxes.ts';
 
 /** A handle that somebody holds. */
 export interface HeldSandbox {
