@@ -46,7 +46,7 @@ export function runConformance(options: ConformanceOptions): void {
 class Suite {
   readonly #options: ConformanceOptions;
   readonly #scope: string;
-  readonly #tally = new Tally();
+  readonly #tally: Tally;
   #registered = 0;
   #settled = 0;
   #probe: Promise<ProbeResult> | undefined;
@@ -54,6 +54,7 @@ class Suite {
 
   constructor(options: ConformanceOptions) {
     this.#options = options;
+    this.#tally = new Tally(options.name);
     this.#scope = options.scope ?? `conformance-${randomBytes(4).toString('hex')}`;
   }
 

@@ -85,7 +85,7 @@ describe('create-sandbox-adapter', () => {
     expect(existsSync(path.join(root, 'package.json'))).toBe(false);
   });
 
-  it.each([[[]], [['a', 'b']], [['--what']], [['Kata']]])('refuses %j', (argv) => {
+  it.each([[[]], [['a', 'b']], [['--what']], [['Kata']], [['docker']]])('refuses %j', (argv) => {
     expect(main(argv, root)).toBe(2);
     expect(stderr).toMatch(/^create-sandbox-adapter: .*\nhint: /);
   });

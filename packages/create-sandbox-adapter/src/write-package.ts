@@ -27,6 +27,8 @@ export interface Words {
 const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const PACKAGE = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
 const LONGEST = 40;
+/** Of adapters that the program brings along: it would refuse a second one. */
+const TAKEN = ['docker', 'podman', 'nsjail', 'bubblewrap', 'apple-container'];
 
 export function makeWords(runtime: string, packageName = `sandbox-adapter-${runtime}`): Words {
   if (!RUNTIME.test(runtime) || runtime.length > LONGEST)
@@ -34,6 +36,8 @@ export function makeWords(runtime: string, packageName = `sandbox-adapter-${runt
       `${JSON.stringify(runtime)} is no id of a runtime: lower case words with - between them, at most ${LONGEST} characters`,
       2,
     );
+  if (TAKEN.includes(runtime))
+    throw new CannotCreate(`${runtime} has an adapter already: take another id, such as ${runtime}-own`, 2);
   if (!PACKAGE.test(packageName))
     throw new CannotCreate(`${JSON.stringify(packageName)} is no name of a package`, 2);
   const type = runtime

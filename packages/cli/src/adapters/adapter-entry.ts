@@ -7,6 +7,8 @@ export interface AdapterEntry {
   readonly runtime: string;
   /** `options` gives what the configuration says in `[runtimes.<id>]`, checked by the schema that the adapter's package exports. */
   load(options: AdapterOptions): Promise<RuntimeAdapter>;
+  /** Why there is no adapter: its package cannot be used, and which runtime it is for is not known. `load` rejects with it. */
+  readonly failure?: unknown;
 }
 
 export type AdapterOptions = <T>(schema: OptionsSchema<T>) => Promise<T>;
@@ -34,7 +36,7 @@ export function entryOf(adapter: AdapterEntry | AdapterPlugin): AdapterEntry {
   };
 }
 
-/** The entries that `--runtime` leaves: one, or all of them for `auto`. */
+/** The entries that `--runtime` leaves: one, or all of them for `auto`. One that is not there may be what a package is for that cannot be used: then its failure is thrown. */
 export function chooseEntries(
   entries: readonly AdapterEntry[],
   runtime: string | undefined,
@@ -42,6 +44,8 @@ export function chooseEntries(
   if (runtime === undefined || runtime === 'auto') return entries;
   const entry = entries.find((known) => known.runtime === runtime);
   if (entry === undefined) {
+    const failed = entries.find(({ failure }) => failure !== undefined);
+    if (failed !== undefined) throw failed.failure;
     const known = entries.map((each) => each.runtime).join(', ');
     throw new UsageError(`there is no runtime "${runtime}"`, `Choose one of ${known}, or auto.`, 'NOT_FOUND');
   }

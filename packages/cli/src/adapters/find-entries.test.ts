@@ -140,6 +140,17 @@ describe('adapters of other people', () => {
     expect(check).toMatchObject({ exitCode: 2, err: expect.stringMatching(/sandbox\.toml:1: /) });
   });
 
+  it.each(['own', 'broken'])(
+    'that are not right are told when the runtime %s is asked for',
+    async (runtime) => {
+      const { exitCode, err } = await sandbox(['broken'], 'ls', '--runtime', runtime);
+      expect([exitCode, err]).toEqual([
+        125,
+        expect.stringContaining('broken could not be imported: a bug in it'),
+      ]);
+    },
+  );
+
   it('are not imported for another runtime', async () => {
     const { exitCode, err } = await sandbox(['broken'], 'ls', '--json', '--runtime', 'docker');
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });

@@ -37,7 +37,7 @@ async function stranger(name: string, from: readonly string[]): Promise<AdapterE
     const { importPlugin } = await import('./import-plugin.ts');
     return entryOf(await importPlugin(name, from));
   } catch (error) {
-    return { runtime: name, load: () => Promise.reject(error) };
+    return failing(name, error);
   }
 }
 
@@ -47,5 +47,9 @@ async function clashing(name: string, runtime: string): Promise<AdapterEntry> {
     operation: 'adapters',
     hint: 'Take one of them out of `adapters` in sandbox.toml, or of --adapter.',
   });
-  return { runtime: name, load: () => Promise.reject(error) };
+  return failing(name, error);
+}
+
+function failing(name: string, failure: unknown): AdapterEntry {
+  return { runtime: name, failure, load: () => Promise.reject(failure) };
 }

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineGroup } from '../harness/case.ts';
-import { hostNamespace } from '../harness/host.ts';
+import { hostDisk, hostNamespace } from '../harness/host.ts';
 
 const namespaces = { controls: ['namespaces'] } as const;
 
@@ -16,6 +16,21 @@ const sockets = [
   '/run/dbus/system_bus_socket',
   '/run/systemd/private',
 ];
+
+/** Harmless where it succeeds: a setting is given the value that it has, and what would act is opened only. */
+const TOUCH_KERNEL = `
+  for setting in kernel/core_pattern kernel/modprobe vm/panic_on_oom; do
+    old=$(cat "/proc/sys/$setting" 2>/dev/null) && (echo "$old" > "/proc/sys/$setting") 2>/dev/null && echo "wrote to $setting"
+  done
+  (: >> /proc/sysrq-trigger) 2>/dev/null && echo "opened sysrq-trigger"
+  (head -c 1 /proc/kcore | wc -c) 2>/dev/null | grep -v '^0$'
+  echo end`;
+
+/** Root of the guest, as a package manager would be. */
+const asRoot = (...more: string[]) => ({
+  user: { uid: 0, gid: 0, allowRoot: true },
+  security: { capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID', ...more] },
+});
 
 export const isolation = defineGroup('isolation', 'what a guest sees of itself and of the host', (test) => {
   for (const set of ['CapBnd', 'CapEff', 'CapPrm', 'CapInh', 'CapAmb']) {
@@ -160,11 +175,34 @@ export const isolation = defineGroup('isolation', 'what a guest sees of itself a
   });
 
   test('kernel-settings', 'settings of the kernel cannot be written', namespaces, async (t) => {
-    const { stdout } = await t.run(
-      '(echo x > /proc/sys/kernel/core_pattern) 2>/dev/null && echo core; (echo b > /proc/sysrq-trigger) 2>/dev/null && echo sysrq; (cat /proc/kcore | head -c 1 | wc -c) 2>/dev/null | grep -v "^0$"; echo end',
-    );
-    t.expect(stdout).toBe('end\n');
+    t.expect((await t.run(TOUCH_KERNEL)).stdout).toBe('end\n');
   });
+
+  test(
+    'kernel-settings-for-root',
+    'uid 0 with capabilities cannot write them either',
+    { controls: ['namespaces', 'user'] },
+    async (t) => {
+      // A kernel of its own is its own to set.
+      if (t.probe.capabilities.boundary === 'vm') return;
+      t.expect((await t.run(TOUCH_KERNEL, asRoot())).stdout).toBe('end\n');
+    },
+  );
+
+  test(
+    'devices-for-root',
+    'a disk of the host that uid 0 makes a device for cannot be opened',
+    { controls: ['namespaces', 'user'] },
+    async (t) => {
+      const disk = await hostDisk();
+      if (disk === undefined || t.probe.capabilities.boundary === 'vm') return;
+      const { stdout } = await t.run(
+        'for d in / /root /var/tmp /dev; do mknod "$d/disk" b "$1" "$2" 2>/dev/null && (: < "$d/disk") 2>/dev/null && echo "opened $d/disk"; done; echo end',
+        { ...asRoot('MKNOD'), args: disk },
+      );
+      t.expect(stdout).toBe('end\n');
+    },
+  );
 
   test(
     'cgroup-read-only',
@@ -173,7 +211,7 @@ export const isolation = defineGroup('isolation', 'what a guest sees of itself a
     async (t) => {
       const { stdout } = await t.run(
         `for f in /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max; do
-         (echo 9999999999 > $f) 2>/dev/null && echo "wrote to $f"; done; mkdir /sys/fs/cgroup/own /sys/fs/cgroup/memory/own 2>/dev/null && echo made; echo end`,
+         test -e $f && (echo 9999999999 > $f) 2>/dev/null && echo "raised $f"; done; mkdir /sys/fs/cgroup/own /sys/fs/cgroup/memory/own 2>/dev/null && echo made; echo end`,
         { limits: { memoryBytes: 256 * 1024 * 1024 } },
       );
       t.expect(stdout).toBe('end\n');

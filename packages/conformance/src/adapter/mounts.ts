@@ -56,6 +56,25 @@ export const mounts = defineGroup('mounts', 'the workspace, temporary file syste
   );
 
   test(
+    'workspace-ro-below',
+    'what is mounted below a read-only workspace is read-only too, or is not shown',
+    workspace,
+    async (t) => {
+      const { path, mount } = await hostDirectory(t);
+      const below = join(path, 'below');
+      await mkdir(below);
+      // Nobody else can mount anything there.
+      if (process.getuid?.() !== 0 || process.platform !== 'linux') return;
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=1777', 'conformance', below]);
+      t.after(() => execFileSync('umount', ['--lazy', below]));
+      const { stdout } = await t.run('(echo x > /workspace/below/f) 2>/dev/null && echo wrote; echo end', {
+        mounts: [mount(true)],
+      });
+      t.expect(stdout).toBe('end\n');
+    },
+  );
+
+  test(
     'workspace-none',
     'without a workspace there is none, and nothing of the host',
     { isolated: true },

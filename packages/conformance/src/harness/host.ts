@@ -19,6 +19,13 @@ export function hostNamespace(name: string): Promise<string> {
   return readlink(`/proc/self/ns/${name}`).catch(() => 'none');
 }
 
+/** Major and minor number of one of this host's disks; undefined where it tells of none. */
+export async function hostDisk(): Promise<readonly [string, string] | undefined> {
+  const partitions = await readFile('/proc/partitions', 'utf8').catch(() => '');
+  const [, major, minor] = /^ *(\d+) +(\d+) +\d+ (?!loop|ram|zram)\S+$/m.exec(partitions) ?? [];
+  return major === undefined || minor === undefined ? undefined : [major, minor];
+}
+
 /** Addresses under which this host answers, loopback left out. */
 export function hostAddresses(): string[] {
   return Object.values(networkInterfaces())

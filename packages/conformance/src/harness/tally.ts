@@ -3,6 +3,12 @@ export class Tally {
   run = 0;
   readonly #skipped = new Map<string, number>();
   runtime = '';
+  readonly #name: string | undefined;
+
+  /** What the suite is called, where several are for one runtime. */
+  constructor(name?: string) {
+    this.#name = name;
+  }
 
   skip(reason: string): void {
     this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + 1);
@@ -15,6 +21,10 @@ export class Tally {
   line(): string {
     const reasons = [...this.#skipped].map(([reason, count]) => `${count} × ${reason}`);
     const why = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
-    return `conformance of ${this.runtime}: ${this.run} cases run, ${this.skipped} skipped${why}`;
+    const of =
+      this.#name === undefined || this.#name === this.runtime
+        ? this.runtime
+        : `${this.runtime} (${this.#name})`;
+    return `conformance of ${of}: ${this.run} cases run, ${this.skipped} skipped${why}`;
   }
 }

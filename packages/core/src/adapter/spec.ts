@@ -25,7 +25,8 @@ export interface SandboxSpec {
 
 /** `image`: an OCI image reference. `directory`: an unpacked root file system on the host. `host`: the host's own programs (`/usr`, and what links
  * to it), always read-only; without `readOnly` it has `/home`, `/opt`, `/root`, `/run`, `/srv`, `/tmp` and `/var` of its own, which can be written. `/proc`, `/dev` and `/sys` are the runtime's to
- * make for every type. Core gives `host` to a runtime without images, where no root file system was named.
+ * make for every type. Core gives `host` to a runtime without images, where no root file system was named. A type that a
+ * runtime cannot have is `UNSUPPORTED`.
  */
 export type RootSpec =
   | { readonly type: 'image'; readonly image: string; readonly readOnly: boolean }

@@ -64,11 +64,18 @@ function networkOf([network]: readonly string[]): string {
   return network === undefined ? 'none' : `${NAME_PREFIX}${network}`;
 }
 
-/** Docker has no `nosuid` and `nodev` for these. */
+/** Docker has no `nosuid` and `nodev` for these, and leaves what is mounted below a read-only one writable; a shared directory is read-only with all that is in it. */
 function mountOf({ type, source, destination, options }: Mount): object[] {
   const common = { Target: destination, ReadOnly: options.includes('ro') };
   if (type === 'virtiofs')
-    return [{ Type: 'bind', Source: source, ...common, BindOptions: { Propagation: 'rprivate' } }];
+    return [
+      {
+        Type: 'bind',
+        Source: source,
+        ...common,
+        BindOptions: { Propagation: 'rprivate', NonRecursive: common.ReadOnly },
+      },
+    ];
   if (type === 'volume')
     return [
       { Type: 'volume', Source: `${NAME_PREFIX}${source}`, ...common, VolumeOptions: { NoCopy: true } },
