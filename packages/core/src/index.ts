@@ -14,6 +14,7 @@ export * from './policy/index.ts';
 export * from './registry/index.ts';
 export * from './sandbox/command-report.ts';
 export * from './sandbox/types.ts';
+export { type FileLockOptions, lockFile } from './sqlite/file-lock.ts';
 export * from './tools/index.ts';
 export type * from './transfer/files.ts';
 export { tarArchive } from './transfer/tar-archive.ts';

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { lockFile } from './file-lock.ts';
 import { nodeSqlite } from './node-sqlite.ts';
 import { faultOf, reasonOf, SqliteFileError } from './sqlite-faults.ts';
 
@@ -257,29 +258,14 @@ function setAside(file: string): string {
   return place;
 }
 
-/** A lock that the kernel takes back however its holder ends: one on an empty database beside the file. */
 function withLock<T>({ busyMs }: SqliteFileKind<string>, file: string, work: () => T): T {
   makeDirectory(dirname(file));
-  const path = join(dirname(file), 'lock');
-  writeFileSync(path, '', { flag: 'a', mode: 0o600 });
-  const lock = new (nodeSqlite().DatabaseSync)(path);
+  const release = lockFile(join(dirname(file), 'lock'), { busyMs });
+  if (release === undefined) throw new SqliteFileError('busy', 'another program prepares it');
   try {
-    lock.exec(`PRAGMA busy_timeout = ${busyMs}`);
-    take(lock, path);
     return work();
   } finally {
-    lock.close();
-  }
-}
-
-function take(lock: DatabaseSync, path: string): void {
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    if (faultOf(error) !== 'damaged') throw error;
-    // Somebody has written to it.
-    rmSync(path, { force: true });
-    throw new SqliteFileError('busy', 'its lock was damaged');
+    release();
   }
 }
 
