@@ -94,6 +94,18 @@ describe('Stdcopy', () => {
     await expect(finished(source)).rejects.toThrow(/not a stream of frames/);
   });
 
+  it('ends where an engine that has given the process up sends what it had in its buffer', async () => {
+    const word = 'Error: write unixpacket @->/proc/self/fd/13/attach: write: connection reset by peer\n';
+    for (const order of [
+      [frame(2, Buffer.from(word)), frame(1, Buffer.from('done\n'))],
+      [frame(1, Buffer.from('done\n')), frame(2, Buffer.from(word))],
+    ]) {
+      const source = Readable.from([...order, Buffer.from(word.slice(-60))], { objectMode: false });
+      const { stdout, stderr } = new Stdcopy(source);
+      expect((await Promise.all([collect(stdout), collect(stderr)])).map(String)).toEqual(['done\n', word]);
+    }
+  });
+
   it('ends when the connection is cut in the middle of a frame', async () => {
     const source = new PassThrough();
     const { stdout, stderr } = new Stdcopy(source);

@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 
 const HEADER_BYTES = 8;
 const HIGH_WATER_MARK = 256 * 1024;
+/** What Podman says on stderr when a process leaves some of its stdin unread. It writes that and the output into one buffer at the same time, so that either may come twice, in part or not at all. */
+const LAST_WORD = /^Error: (read|write) unix.*: (broken pipe|connection reset by peer)\n$/;
 
 /**
  * Takes apart what an engine sends for a container without a terminal: frames of one byte of stream number, three of zero, four of length (big endian), then
@@ -19,6 +21,7 @@ export class Stdcopy {
   #headerBytes = 0;
   #stream = 0;
   #remaining = 0;
+  #hasGivenUp = false;
 
   constructor(source: Readable) {
     this.#source = source;
@@ -89,7 +92,10 @@ export class Stdcopy {
     this.#stream = header[0] ?? 0;
     this.#remaining = header.readUInt32BE(4);
     const valid = this.#stream <= 3 && header[1] === 0 && header[2] === 0 && header[3] === 0;
-    if (!valid) this.#source.destroy(new Error('the engine sent something that is not a stream of frames'));
+    if (!valid) {
+      const error = new Error('the engine sent something that is not a stream of frames');
+      this.#source.destroy(this.#hasGivenUp ? undefined : error);
+    }
     return valid;
   }
 
@@ -98,6 +104,7 @@ export class Stdcopy {
       if (this.engineMessage.length < 4096) this.engineMessage += bytes.toString('utf8');
       return;
     }
+    if (this.#stream === 2 && bytes.length < 200) this.#hasGivenUp ||= LAST_WORD.test(bytes.toString());
     const output = this.#stream === 2 ? this.stderr : this.stdout;
     if (output.destroyed || this.#ended.has(output)) return;
     if (!output.push(bytes)) {
