@@ -7,7 +7,7 @@ import {
   EngineSandboxes,
   EngineVolumes,
 } from '@sandbox/docker-api';
-import { LIBPOD, PodmanConnection, type PodmanFacts } from '@sandbox/podman-client';
+import { LIBPOD, PodmanConnection, type PodmanFacts, takeStore } from '@sandbox/podman-client';
 import { PODMAN_CAPABILITIES, podmanCapabilities } from './podman-capabilities.ts';
 import { podmanDialect } from './podman-dialect.ts';
 import { PODMAN_DEFAULTS, type PodmanAdapterOptions, podmanAdapterOptionsSchema } from './podman-options.ts';
@@ -85,7 +85,10 @@ export function createPodmanAdapter(options: PodmanAdapterOptions = {}): Runtime
       if (!refused) return sandboxes.stats(name, call);
       throw failure('UNSUPPORTED', 'stats', 'rootless Podman has no stats with cgroup v1', { sandbox: name });
     },
-    images: new EngineImages(client),
+    images: new EngineImages(client, async (what, turn) => {
+      const { runRoot } = await connection.facts(client, turn);
+      return takeStore(runRoot, what, turn);
+    }),
     volumes: new EngineVolumes(client),
     async close() {
       client.close();

@@ -30,19 +30,32 @@ interface ImageAnswer {
   Labels?: Record<string, string> | null;
 }
 
+/** Waits until images may be added, or removed, and gives what ends that turn: for an engine whose store can break when both happen at once. */
+export type ImageTurn = (
+  what: 'add' | 'remove',
+  turn: {
+    readonly operation: string;
+    readonly signal?: AbortSignal | undefined;
+    readonly onWait?: (() => void) | undefined;
+  },
+) => Promise<() => void>;
+
 /** An engine that says nothing for so long while it pulls is taken as hung. */
 const PULL_SILENCE_MS = 120_000;
-/** What Podman says of an image, also in a list of others, that somebody removes while it looks. */
-const HALF_GONE = /locating (image|item named "\w+" for image) with ID/;
-/** How long such removals may go on before they are taken for an image that is broken for good. */
+/** What Podman says of an image, also in a list of others, that somebody adds or removes while it looks. */
+const HALF_THERE =
+  /locating (image|item named "\w+" for image) with ID|layer not known|reading data blob size .* size is not known/;
+/** How long that may go on before it is taken for an image that is broken for good. */
 const PASSING_MS = 10_000;
 const PAUSE_MS = 100;
 
 export class EngineImages implements ImageStore {
   readonly #client: EngineClient;
+  readonly #turn: ImageTurn | undefined;
 
-  constructor(client: EngineClient) {
+  constructor(client: EngineClient, turn?: ImageTurn) {
     this.#client = client;
+    this.#turn = turn;
   }
 
   async inspect(image: string, options: CallOptions = {}): Promise<ImageInfo> {
@@ -56,12 +69,14 @@ export class EngineImages implements ImageStore {
     const call = { operation: 'images.pull', signal: options.signal };
     const { name, tag } = parseReference(image);
     const progress = new PullProgress();
-    await this.#follow(
-      { ...call, method: 'POST', path: '/images/create', query: { fromImage: name, tag } },
-      PULL_SILENCE_MS,
-      (line) => options.onProgress?.(progress.take(line)),
-    );
-    return this.#inspect(image, call);
+    return this.#adding(call, options.onProgress, async () => {
+      await this.#follow(
+        { ...call, method: 'POST', path: '/images/create', query: { fromImage: name, tag } },
+        PULL_SILENCE_MS,
+        (line) => options.onProgress?.(progress.take(line)),
+      );
+      return this.#inspect(image, call);
+    });
   }
 
   async build(
@@ -70,41 +85,39 @@ export class EngineImages implements ImageStore {
   ): Promise<ImageInfo> {
     const call = { operation: 'images.build', signal: options.signal };
     const { context } = build;
-    await this.#follow(
-      {
-        ...call,
-        method: 'POST',
-        path: '/build',
-        query: {
-          t: build.tag,
-          rm: 1,
-          forcerm: 1,
-          ...(build.dockerfile !== undefined && { dockerfile: build.dockerfile }),
-          ...(build.buildArgs && { buildargs: JSON.stringify(build.buildArgs) }),
-          ...(build.labels && { labels: JSON.stringify(build.labels) }),
-        },
-        file: context instanceof Uint8Array ? Buffer.from(context) : Readable.from(context),
+    const request: ApiRequest = {
+      ...call,
+      method: 'POST',
+      path: '/build',
+      query: {
+        t: build.tag,
+        rm: 1,
+        forcerm: 1,
+        ...(build.dockerfile !== undefined && { dockerfile: build.dockerfile }),
+        ...(build.buildArgs && { buildargs: JSON.stringify(build.buildArgs) }),
+        ...(build.labels && { labels: JSON.stringify(build.labels) }),
       },
+      file: context instanceof Uint8Array ? Buffer.from(context) : Readable.from(context),
+    };
+    return this.#adding(call, options.onProgress, async () => {
       // A step may work for as long as it likes without a word.
-      null,
-      (line) => {
+      await this.#follow(request, null, (line) => {
         const progress = buildProgress(line);
         if (progress) options.onProgress?.(progress);
-      },
-    );
-    return this.#inspect(build.tag, call);
+      });
+      return this.#inspect(build.tag, call);
+    });
   }
 
   async remove(image: string, options: CallOptions = {}): Promise<void> {
+    const call = { ...options, operation: 'images.remove' };
+    const done = await this.#turn?.('remove', call);
     try {
-      await this.#client.json({
-        ...options,
-        operation: 'images.remove',
-        method: 'DELETE',
-        path: `/images/${encodeURIComponent(image)}`,
-      });
+      await this.#client.json({ ...call, method: 'DELETE', path: `/images/${encodeURIComponent(image)}` });
     } catch (error) {
       if (!saysGone(error)) throw error;
+    } finally {
+      done?.();
     }
   }
 
@@ -128,14 +141,28 @@ export class EngineImages implements ImageStore {
     return exportImage(this.#client, image, signal);
   }
 
-  /** Asks again where another program's removal got in between. */
+  async #adding<T>(
+    call: { readonly operation: string; readonly signal?: AbortSignal | undefined },
+    onProgress: OnImageProgress | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const onWait = () => onProgress?.({ message: 'waiting for other programs, which remove images' });
+    const done = await this.#turn?.('add', { ...call, onWait });
+    try {
+      return await work();
+    } finally {
+      done?.();
+    }
+  }
+
+  /** Asks again where another program's change got in between. */
   async #read<T>(request: ApiRequest): Promise<T> {
     const until = performance.now() + PASSING_MS;
     for (;;) {
       try {
         return await this.#client.json<T>(request);
       } catch (error) {
-        if (!SandboxError.is(error) || !HALF_GONE.test(error.message)) throw error;
+        if (!SandboxError.is(error) || !HALF_THERE.test(error.message)) throw error;
         if (performance.now() > until) throw broken(error, this.#client.dialect.command);
         await sleep(PAUSE_MS, undefined, { signal: request.signal });
       }

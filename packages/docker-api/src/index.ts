@@ -21,7 +21,7 @@ export {
 export type { EngineSetup } from './engine-setup.ts';
 export { toSandboxError } from './errors.ts';
 export { parseHostLimits, readHostLimits } from './host-limits.ts';
-export { EngineImages } from './images.ts';
+export { EngineImages, type ImageTurn } from './images.ts';
 export { Memo } from './memo.ts';
 export { EngineSandboxes } from './sandboxes.ts';
 export { EngineVolumes } from './volumes.ts';

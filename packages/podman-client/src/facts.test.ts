@@ -26,10 +26,16 @@ describe('what Podman says of itself', () => {
   it('gives what engines have in common', () => {
     const info: PodmanInfo = {
       host: { arch: 'arm64', cgroupVersion: 'v2', cgroupControllers: ['memory'], cpus: 4, kernel: '6.1.0-9' },
-      store: { graphDriverName: 'overlay', graphStatus: { 'Backing Filesystem': 'xfs' } },
+      store: {
+        runRoot: '/run/store',
+        graphDriverName: 'overlay',
+        graphStatus: { 'Backing Filesystem': 'xfs' },
+      },
       version: { Version: '5.4.2' },
     };
-    expect(podmanFacts(info, { tun: true, swapLimit: false }).engine).toMatchObject({
+    const { engine, runRoot } = podmanFacts(info, { tun: true, swapLimit: false });
+    expect(runRoot).toBe('/run/store');
+    expect(engine).toMatchObject({
       ...{ version: '5.4.2', architecture: 'arm64', cgroupVersion: '2', processors: 4, kernel: [6, 1] },
       ...{ storageDriver: 'overlay', backingFilesystem: 'xfs', memoryLimit: true, swapLimit: false },
     });

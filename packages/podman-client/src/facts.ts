@@ -16,6 +16,8 @@ export interface PodmanFacts {
   readonly engine: EngineFacts;
   readonly host: PodmanHost;
   readonly limits: HostLimits;
+  /** What it keeps of its store until the next boot; no other store has the same. */
+  readonly runRoot: string | undefined;
 }
 
 /** The first of a list is whoever runs Podman. */
@@ -52,6 +54,7 @@ export interface PodmanInfo {
   store?: {
     graphDriverName?: string;
     graphRoot?: string;
+    runRoot?: string;
     graphStatus?: Readonly<Record<string, string>> | null;
   };
   version?: { Version?: string };
@@ -88,7 +91,11 @@ function mayUse(path: string): boolean {
 
 /** Pure. */
 export function podmanFacts(info: PodmanInfo, abilities: HostAbilities): Omit<PodmanFacts, 'limits'> {
-  return { engine: engineFacts(info, abilities), host: podmanHost(info, abilities) };
+  return {
+    engine: engineFacts(info, abilities),
+    host: podmanHost(info, abilities),
+    runRoot: info.store?.runRoot,
+  };
 }
 
 function engineFacts({ host = {}, store = {}, version = {} }: PodmanInfo, { swapLimit }: HostAbilities) {
