@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * Parts of the paths of test files that take minutes, the longest first. All others take less, and fill the gaps. Those that build images on Podman are far from each
- * other: its store can break when one program removes what another is about to build on.
+ * Parts of the paths of test files that take minutes, the longest first. All others take less, and fill the gaps. Those that build images on Podman are far from
+ * each other: one that is interrupted in the middle of a step (`tools`) can leave an image there that breaks all lists.
  */
 const LONG = [
   'adapter-podman/test/conformance',
