@@ -168,8 +168,9 @@ export function createReferenceAdapter(options: ReferenceOptions = {}): RuntimeA
     const { name } = record.spec;
     const latest = await state.main(name);
     if (latest?.pid !== main.pid || latest.startTime !== main.startTime) return;
-    await endAll(record);
+    // First: of one that is ended without it, the exit code is that of the kill.
     await state.setMain(name, main);
+    await endAll(record);
     await reap(record);
   }
 
