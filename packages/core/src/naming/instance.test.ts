@@ -44,6 +44,13 @@ test('without boot ids, the machine and its processes decide', () => {
   expect(judgeInstance(text, { ...apple, machineId: '' }, () => null)).toBe('unknown');
 });
 
+test('what neither of two programs can tell of itself proves nothing', () => {
+  const nowhere = { ...self, machineId: '' };
+  expect(judgeInstance(label({ machineId: '', bootId: 'b1' }), nowhere, () => null)).toBe('unknown');
+  const hidden = { ...self, pidNamespace: '' };
+  expect(judgeInstance(label({ pidNamespace: '' }), hidden, () => null)).toBe('unknown');
+});
+
 test('what was written is read back', () => {
   const part = fc.stringMatching(/^[A-Za-z0-9_-]{0,40}$/);
   const instance = fc.record({
