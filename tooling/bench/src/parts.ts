@@ -4,6 +4,7 @@ import { engineParts } from './engine-parts.ts';
 import type { Part } from './figure.ts';
 import { nsjailParts } from './nsjail-parts.ts';
 import { pipeParts } from './pipe-parts.ts';
+import { registryParts } from './registry-parts.ts';
 import { serviceParts } from './service-parts.ts';
 
 /** All parts, in the order in which they are measured. */
@@ -20,5 +21,6 @@ export const parts: readonly Part[] = [
     execGoals: { each: 50, inFlight: 40 },
   }),
   ...nsjailParts,
+  ...registryParts,
   ...serviceParts,
 ];
