@@ -98,6 +98,38 @@ describe('cleanup', () => {
     await sandboxes.close();
   });
 
+  it.each(['unhealthy', 'undetected', 'deaf'])(
+    'forgets nothing of a runtime that is %s, and finds it again',
+    async (how) => {
+      const { adapter, registry, open, age } = setUp();
+      const box = await open('a');
+      await box.close();
+      await age(box.name, 31);
+      const down = createSandboxes({
+        ...{ registry, scope: 'test' },
+        adapter: {
+          ...adapter,
+          async probe(call) {
+            const { capabilities, ...result } = await adapter.probe(call);
+            if (how === 'deaf') return { ...result, capabilities };
+            return { capabilities, status: how as 'unhealthy', message: 'it hangs' };
+          },
+          list: how === 'deaf' ? () => Promise.reject(new Error('it hangs')) : adapter.list,
+        },
+      });
+      const { removed, kept } = await down.cleanup();
+      expect({ removed, kept }).toEqual({
+        removed: [],
+        kept: [{ name: box.name, reason: expect.stringContaining('does not answer') }],
+      });
+      expect(await registry.get(box.name)).toBeDefined();
+      await down.close();
+      const up = createSandboxes({ adapter, registry, scope: 'test' });
+      expect((await up.cleanup()).removed).toEqual([box.name]);
+      await up.close();
+    },
+  );
+
   it('takes the record of a long-lived one that is gone, and no home of one that was half made', async () => {
     const { sandboxes, registry, adapter } = setUp();
     const removed: [string, boolean | undefined][] = [];
@@ -411,26 +443,55 @@ it('one whose use another registry records is not marked, however long this one 
   await Promise.all([others.close(), again.close()]);
 });
 
-it('one that is opened while it is about to be removed stays', async () => {
-  const { registry, open, age, adapter } = setUp();
-  const box = await open('a');
-  await box.close();
-  await age(box.name, 31);
-  const sandboxes = createSandboxes({
-    ...{ registry, scope: 'test' },
-    adapter: {
-      ...adapter,
-      async inspect(name, options) {
-        // Another program, just now.
-        await registry.touch(name, new Date());
-        return adapter.inspect(name, options);
+describe('one that is idle when cleanup begins stays where', () => {
+  /** Does something between the choice and the last look, as another program may. */
+  async function whileChosen(act: (setting: ReturnType<typeof setUp>, name: string) => Promise<unknown>) {
+    const setting = setUp();
+    const { registry, open, age, adapter } = setting;
+    const box = await open('a');
+    await box.close();
+    await age(box.name, 31);
+    let chosen = true;
+    const sandboxes = createSandboxes({
+      ...{ registry, scope: 'test' },
+      adapter: {
+        ...adapter,
+        async inspect(name, options) {
+          const first = chosen;
+          chosen = false;
+          if (first) await act({ ...setting, sandboxes }, name);
+          return adapter.inspect(name, options);
+        },
       },
-    },
+    });
+    const { removed, kept } = await sandboxes.cleanup();
+    expect(removed).toEqual([]);
+    await (await sandboxes.get(box.name)).remove();
+    await Promise.all([sandboxes.close(), setting.sandboxes.close()]);
+    return kept.map(({ reason }) => reason);
+  }
+
+  it('another program opens it meanwhile', async () => {
+    const use = ({ registry }: ReturnType<typeof setUp>, name: string) => registry.touch(name, new Date());
+    expect(await whileChosen(use)).toEqual(['used just now']);
   });
-  const report = await sandboxes.cleanup();
-  expect(report).toMatchObject({ removed: [], kept: [{ name: box.name, reason: 'used just now' }] });
-  await (await sandboxes.get(box.name)).remove();
-  await sandboxes.close();
+
+  it('another program opens it meanwhile, and the clock was set back', async () => {
+    const boot = { bootId: 'b', elapsedMs: 1 };
+    const use = ({ registry }: ReturnType<typeof setUp>, name: string) =>
+      registry.touch(name, new Date(0), boot);
+    expect(await whileChosen(use)).toEqual(['used just now']);
+  });
+
+  it('a program with a registry of its own opens it meanwhile', async () => {
+    const other = setUp();
+    expect(await whileChosen(() => other.open('a'))).toEqual(['in use']);
+    await other.sandboxes.close();
+  });
+
+  it('this program takes a handle of it meanwhile', async () => {
+    expect(await whileChosen(({ sandboxes }, name) => sandboxes.get(name))).toEqual(['in use']);
+  });
 });
 
 it('10,000 records are read at once, and no process is looked up for them', async () => {

@@ -217,10 +217,10 @@ describe('cleanup', () => {
     const box = await all.open();
     const { id } = await box.spawn(['sleep', '600'], { detached: true });
     await box.close();
-    const longAgo = await idle(all, box.name);
+    await idle(all, box.name);
     const kept = [{ name: box.name, reason: 'in use: a detached command runs' }];
     expect(await all.sandboxes.cleanup({ dryRun: true })).toMatchObject({ removed: [], kept });
-    await idle(all, box.name);
+    const longAgo = await idle(all, box.name);
     expect(await all.sandboxes.cleanup()).toMatchObject({ removed: [], kept, failed: [] });
     expect((await all.registry.get(box.name))?.lastUsedAt.getTime()).toBeGreaterThan(longAgo.getTime());
     const found = await all.sandboxes.get(box.name);
