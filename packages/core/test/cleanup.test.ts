@@ -33,10 +33,10 @@ function deadInstance(): string {
   return formatInstance({ ...readInstance(), startTime: '1' });
 }
 
-function setUp(scope = 'test', options: Partial<SandboxesOptions> = {}) {
+function setUp(scope: string | null = 'test', options: Partial<SandboxesOptions> = {}) {
   const adapter = createPlainAdapter({ directory: base });
   const registry = createMemoryRegistry();
-  const sandboxes = createSandboxes({ adapter, registry, scope, ...options });
+  const sandboxes = createSandboxes({ adapter, registry, ...(scope !== null && { scope }), ...options });
   const open = (name: string, trust: Trust = 'familiar', user?: string) => {
     const workspace = join(base, name);
     mkdirSync(workspace, { recursive: true });
@@ -72,12 +72,16 @@ describe('cleanup', () => {
     await sandboxes.close();
   });
 
-  it('never touches another scope, nor what this program holds', async () => {
-    const other = setUp('other');
+  it.each([
+    ['another', 'other', 'test'],
+    ['a scope, from without', 'other', null],
+    ['no scope', null, 'test'],
+  ])('never touches what is in %s, nor what this program holds', async (_, theirs, ours) => {
+    const other = setUp(theirs);
     const kept = await other.open('a');
     await kept.close();
     await other.age(kept.name, 100);
-    const { sandboxes } = setUp();
+    const { sandboxes } = setUp(ours, { registry: other.registry });
     const mine = await sandboxes.create();
     expect(await sandboxes.cleanup({ idleDays: 0 })).toMatchObject({ removed: [], failed: [] });
     expect((await mine.exec(['true'])).exitCode).toBe(0);
@@ -379,14 +383,21 @@ describe('a registry that was lost', () => {
 });
 
 it.each([
-  ['a home that was made with it', (record: SandboxRecord) => record.createdAt, []],
-  ['an older home', () => new Date(0), ['kept']],
-])('of one that was never made goes, or stays: %s', async (_, madeAt, left) => {
+  ['of one that was never made', (record: SandboxRecord) => record.createdAt, 0, []],
+  ['of one that was never made again', () => new Date(0), 0, ['kept']],
+  [
+    'of one that was used, and removed by somebody else',
+    (record: SandboxRecord) => record.createdAt,
+    1,
+    ['kept'],
+  ],
+])('a home goes or stays: that %s', async (_, madeAt, usedMs, left) => {
   const { adapter, registry, sandboxes } = setUp();
-  const at = new Date();
+  const at = new Date(Date.now() - 1000);
   const record: SandboxRecord = {
     ...{ name: 'sandbox-never', runtime: adapter.runtime, lifecycle: 'long-lived', workspace: '/w' },
-    ...{ user: null, trust: null, instance: deadInstance(), createdAt: at, lastUsedAt: at },
+    ...{ user: null, trust: null, instance: deadInstance(), createdAt: at },
+    lastUsedAt: new Date(at.getTime() + usedMs),
   };
   await registry.put(record);
   const { name, lifecycle, instance } = record;
