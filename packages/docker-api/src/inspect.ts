@@ -9,7 +9,7 @@ export interface ContainerAnswer {
   Image: string;
   Name: string;
   Created: string;
-  State: { Status: string; ExitCode?: number; Error?: string };
+  State: { Status: string; StartedAt?: string; ExitCode?: number; Error?: string };
   ExecIDs?: string[] | null;
   Config: {
     Image: string;
@@ -86,7 +86,11 @@ function keysOf(text: string | undefined): Set<unknown> | undefined {
 }
 
 export function infoOf(answer: ContainerAnswer): SandboxInfo {
-  const state = stateOf(answer.State.Status);
+  const { Status, StartedAt, ExitCode } = answer.State;
+  const told = stateOf(Status);
+  // Podman says so of one that ran when the machine lost its power. What never ran has nothing to lose, and may be made again.
+  const hasRun = told === 'created' && new Date(StartedAt ?? 0).getTime() > 0;
+  const state = hasRun ? 'stopped' : told;
   return {
     name: answer.Name.replace(/^\//, ''),
     id: answer.Id,
@@ -94,7 +98,7 @@ export function infoOf(answer: ContainerAnswer): SandboxInfo {
     labels: labelsOf(answer.Config.Labels),
     image: answer.Config.Image,
     createdAt: new Date(answer.Created),
-    ...(state === 'stopped' && { exitCode: answer.State.ExitCode ?? null }),
+    ...(state === 'stopped' && { exitCode: hasRun ? null : (ExitCode ?? null) }),
     sessions: answer.ExecIDs?.length ?? 0,
   };
 }

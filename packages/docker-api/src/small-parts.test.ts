@@ -4,7 +4,7 @@ import { accountFiles } from './guest-files.ts';
 import { parseHostLimits } from './host-limits.ts';
 import { buildProgress, PullProgress, progressLines } from './image-progress.ts';
 import { imageInfo, parseReference } from './images.ts';
-import { stateOf } from './inspect.ts';
+import { type ContainerAnswer, infoOf, stateOf } from './inspect.ts';
 import { Memo } from './memo.ts';
 import { networkName } from './network.ts';
 import { statsOf } from './stats.ts';
@@ -172,6 +172,20 @@ describe('small mappings', () => {
       'stopped',
       'unknown',
     ]);
+  });
+
+  it.each([
+    ['created', '0001-01-01T00:00:00Z', 'created'],
+    ['created', undefined, 'created'],
+    // Podman, of one that ran when the machine lost its power.
+    ['created', '2026-11-30T06:27:28.238023135Z', 'stopped'],
+    ['running', '2026-11-30T06:27:28.238023135Z', 'running'],
+  ])('%s, started at %s, is %s', (Status, StartedAt, state) => {
+    const answer = {
+      ...{ Id: 'id', Image: 'sha256:0', Name: '/box', Created: '2026-11-30T06:27:28Z' },
+      ...{ State: { Status, StartedAt, ExitCode: 0 }, Config: { Image: 'debian' }, HostConfig: {} },
+    } as ContainerAnswer;
+    expect(infoOf(answer)).toMatchObject({ state, ...(state === 'stopped' && { exitCode: null }) });
   });
 
   it('stats without droppable cache, on both versions of cgroup', () => {
