@@ -224,7 +224,7 @@ describe('an automatic sweep', () => {
     const [idle, used, held] = await Promise.all([open('a'), open('b'), open('c')]);
     for (const box of [idle, used]) await box.close();
     const sweep = () => sandboxes.cleanup({ mode: 'automatic' });
-    pass(31 * DAY_MS);
+    pass(31 * DAY_MS + 1);
     expect(await sandboxes.cleanup({ mode: 'automatic', dryRun: true })).toMatchObject({ removed: [] });
     expect(await registry.get(idle.name)).not.toHaveProperty('mark');
     const both = [idle.name, used.name].sort();
@@ -263,6 +263,24 @@ describe('an automatic sweep', () => {
     expect(await sandboxes.cleanup()).toMatchObject({ removed: [], marked: [] });
     pass(31 * DAY_MS);
     expect((await sandboxes.cleanup()).removed).toEqual([box.name]);
+    await sandboxes.close();
+  });
+
+  it('takes no home for one that never ran because the clock was set back when it was new', async () => {
+    const { clock, hands, pass } = clocks();
+    const { adapter, sandboxes, registry, open } = setUp('test', { clock });
+    const box = await open('a');
+    hands.now -= DAY_MS;
+    await box.exec(['sh', '-c', 'echo kept > "$HOME/file"'], { check: true });
+    await box.close();
+    // As by `docker container prune`.
+    await adapter.remove(box.name);
+    pass(2 * DAY_MS);
+    expect(await sandboxes.cleanup({ mode: 'automatic' })).toMatchObject({ removed: [], failed: [] });
+    expect(await registry.list()).toEqual([]);
+    const again = await open('a');
+    expect((await again.exec(['cat', 'file'])).stdout).toBe('kept\n');
+    await again.remove();
     await sandboxes.close();
   });
 

@@ -34,6 +34,15 @@ test('an unknown sandbox of ours is adopted, as used now', () => {
   });
 });
 
+test('one that seems to be made in the future is no unused one', () => {
+  const labels = labelsFor({ name: record.name, lifecycle: 'long-lived', createdAt: later });
+  const info = { name: record.name, state: 'created', labels } as const;
+  expect(adoptRecord(info, 'docker', { ...clock, now })).toMatchObject({
+    createdAt: later,
+    lastUsedAt: new Date(later.getTime() + 1),
+  });
+});
+
 test('without a date in its labels, the runtime’s own counts', () => {
   const labels = labelsFor({ name: record.name, lifecycle: 'ephemeral' });
   const info = { name: record.name, state: 'running', labels, createdAt: now } as const;

@@ -1,6 +1,7 @@
 import type { SandboxInfo } from '../adapter/adapter.ts';
 import type { CleanupClock } from '../lifecycle/select-for-cleanup.ts';
 import { parseLabels } from '../naming/labels.ts';
+import { afterMaking } from './later-use.ts';
 import type { SandboxRecord } from './registry.ts';
 
 /**
@@ -15,8 +16,9 @@ export function adoptRecord(
 ): SandboxRecord | null {
   const labels = parseLabels(info.labels);
   if (labels === null) return null;
+  const createdAt = labels.createdAt ?? info.createdAt ?? known?.createdAt ?? now;
   const { lastUsedAt, lastUsedBoot, mark, condemned }: Partial<SandboxRecord> = known ?? {
-    lastUsedAt: now,
+    lastUsedAt: afterMaking(now, createdAt),
     lastUsedBoot: boot,
   };
   return {
@@ -27,7 +29,7 @@ export function adoptRecord(
     user: labels.user ?? null,
     trust: labels.trust ?? null,
     instance: labels.instance ?? '',
-    createdAt: labels.createdAt ?? info.createdAt ?? known?.createdAt ?? now,
+    createdAt,
     lastUsedAt: lastUsedAt ?? now,
     ...(lastUsedBoot && { lastUsedBoot }),
     ...(mark && { mark }),

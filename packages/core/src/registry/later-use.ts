@@ -14,3 +14,8 @@ function laterReading(known: Use['lastUsedBoot'], given: Use['lastUsedBoot']): U
   if (known === undefined || given === undefined) return given ?? known;
   return known.bootId === given.bootId && known.elapsedMs > given.elapsedMs ? known : given;
 }
+
+/** However the clock was set: what is used was made before. What was never used may be taken for half made. Pure. */
+export function afterMaking(at: Date, createdAt: Date): Date {
+  return at > createdAt ? at : new Date(createdAt.getTime() + 1);
+}

@@ -1,4 +1,4 @@
-import { laterUse } from './later-use.ts';
+import { afterMaking, laterUse } from './later-use.ts';
 import type { Registry, SandboxRecord } from './registry.ts';
 
 /** Remembers as long as the program runs. */
@@ -19,7 +19,8 @@ export function createMemoryRegistry(given: readonly SandboxRecord[] = []): Regi
       const record = records.get(name);
       if (record === undefined) return;
       const { mark: _mark, condemned: _condemned, ...rest } = record;
-      records.set(name, { ...rest, ...laterUse(record, { lastUsedAt: at, lastUsedBoot: boot }) });
+      const lastUsedAt = afterMaking(at, record.createdAt);
+      records.set(name, { ...rest, ...laterUse(record, { lastUsedAt, lastUsedBoot: boot }) });
     },
     async mark(name, mark) {
       const record = records.get(name);

@@ -17,7 +17,7 @@ const record: SandboxRecord = {
   user: 'ann',
   trust: 'full',
   instance: 'v1:m:b:1:2:3',
-  createdAt: now,
+  createdAt: new Date(now.getTime() - 60_000),
   lastUsedAt: now,
 };
 const { name } = record;
@@ -107,6 +107,15 @@ describe.each(implementations)('a registry %s', (_, create) => {
     expect(await seen()).toEqual([later, boot(5, 'b2')]);
     await registry.put({ ...record, lastUsedBoot: boot(4, 'b2') });
     expect(await seen()).toEqual([later, boot(5, 'b2')]);
+    await registry.close();
+  });
+
+  test('what is used was made before, also where the wall clock was set back since', async () => {
+    const registry = create();
+    const unused = { ...record, createdAt: now };
+    await registry.put(unused);
+    await registry.touch(name, earlier);
+    expect(await registry.get(name)).toEqual({ ...unused, lastUsedAt: new Date(now.getTime() + 1) });
     await registry.close();
   });
 

@@ -40,8 +40,8 @@ export interface Registry {
   get(name: string): Promise<SandboxRecord | undefined>;
   list(): Promise<SandboxRecord[]>;
   /**
-   * Used at this time: by the wall clock the later one stays, by the boot clock the newer boot's. Neither marked for cleanup nor condemned any more, also where the wall clock was set
-   * back.
+   * Used at this time: by the wall clock the later one stays, and always one after its making, by the boot clock the newer boot's. Neither marked for cleanup nor condemned any more, also
+   * where the wall clock was set back.
    */
   touch(name: string, at: Date, boot?: BootClock): Promise<void>;
   /** Marks it for cleanup. */

@@ -28,8 +28,8 @@ const COLUMNS = [
 ] as const;
 
 /** Of two times of last use the later stays: what `laterUse` says, in one statement. On the right are the values before it. */
-const LATER_USE = `
-  last_used_at = max(last_used_at, :last_used_at),
+const laterUse = (at: string) => `
+  last_used_at = max(last_used_at, ${at}),
   last_used_elapsed = CASE
     WHEN :last_used_boot IS NULL THEN last_used_elapsed
     WHEN last_used_boot IS :last_used_boot THEN max(last_used_elapsed, :last_used_elapsed)
@@ -40,10 +40,10 @@ const REPLACED = COLUMNS.filter((column) => column !== 'name' && !column.startsW
 
 export const SQL = {
   put: `INSERT INTO sandboxes (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map((column) => `:${column}`).join(', ')})
-    ON CONFLICT (name) DO UPDATE SET ${REPLACED.map((column) => `${column} = :${column}`).join(', ')}, ${LATER_USE}`,
+    ON CONFLICT (name) DO UPDATE SET ${REPLACED.map((column) => `${column} = :${column}`).join(', ')}, ${laterUse(':last_used_at')}`,
   get: `SELECT ${COLUMNS.join(', ')} FROM sandboxes WHERE name = :name`,
   list: `SELECT ${COLUMNS.join(', ')} FROM sandboxes`,
-  touch: `UPDATE sandboxes SET ${LATER_USE}, marked_at = NULL, marked_boot = NULL, marked_elapsed = NULL,
+  touch: `UPDATE sandboxes SET ${laterUse(':last_used_at, created_at + 1')}, marked_at = NULL, marked_boot = NULL, marked_elapsed = NULL,
     condemned = 0 WHERE name = :name`,
   mark: `UPDATE sandboxes SET marked_at = :marked_at, marked_boot = :marked_boot, marked_elapsed = :marked_elapsed WHERE name = :name`,
   condemn: `UPDATE sandboxes SET condemned = 1 WHERE name = :name`,
