@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { registryFile } from '../naming/state-directory.ts';
 import { openSqliteFile } from '../sqlite/sqlite-file.ts';
 import type { SandboxRecord } from './registry.ts';
@@ -233,6 +233,43 @@ test('a place that cannot be used is done without', async () => {
   expect(await names(registry)).toEqual(['a']);
   expect(warnings).toEqual([expect.stringMatching(/cannot be used: .*Sandboxes work.* Look at that file/)]);
   await registry.close();
+});
+
+describe('without the file', () => {
+  const mark = { at, boot: { bootId: 'b', elapsedMs: 1 } };
+  /** It can be read then, and no more. */
+  const newer = () => {
+    const other = new DatabaseSync(file);
+    other.exec('PRAGMA user_version = 99');
+    other.close();
+  };
+
+  test('a mark that is in it counts for nothing: uses since then may not be', async () => {
+    const registry = open();
+    await registry.put({ ...record('a'), mark });
+    await registry.close();
+    newer();
+    expect(await registry.get('a')).toEqual(record('a'));
+    expect(await registry.list()).toEqual([record('a')]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('what was remembered is written once it can be used again', async () => {
+    writeFileSync(join(directory, 'state'), 'a file');
+    const registry = open();
+    await registry.put(record('a'));
+    rmSync(join(directory, 'state'));
+    const later = performance.now() + 61_000;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => later);
+    try {
+      await registry.touch('a', new Date(at.getTime() + 1));
+    } finally {
+      clock.mockRestore();
+    }
+    expect(await open().list()).toEqual([{ ...record('a'), lastUsedAt: new Date(at.getTime() + 1) }]);
+    expect(warnings).toHaveLength(1);
+    await registry.close();
+  });
 });
 
 test('a file that others keep busy is waited for', async () => {

@@ -186,12 +186,12 @@ function allOf({ list }: Statements<Name>): SandboxRecord[] {
   return (list.all() as unknown as RecordRow[]).map(recordOf);
 }
 
-/** What can be read of a file that cannot be written. */
+/** What can be read of a file that cannot be written. Nor can uses since a mark was set, so that none counts. */
 function readable(file: string): SandboxRecord[] {
   try {
     const open = readSqliteFile(REGISTRY_FILE, file);
     try {
-      return allOf(open.statements);
+      return allOf(open.statements).map(({ mark: _, ...record }) => record);
     } finally {
       open.close();
     }
