@@ -427,6 +427,42 @@ it.each([
   await sandboxes.close();
 });
 
+it('whatever is about to be made is recorded before', async () => {
+  const { adapter, registry } = setUp();
+  const seen: unknown[] = [];
+  const create: typeof adapter.create = async (spec, call) => {
+    seen.push(await registry.get(spec.name));
+    return adapter.create(spec, call);
+  };
+  const { sandboxes, open } = setUp('test', { registry, adapter: { ...adapter, create } });
+  const boxes = [await open('a'), await sandboxes.create()];
+  const instance = formatInstance(readInstance());
+  expect(seen).toMatchObject(boxes.map(({ name, lifecycle }) => ({ name, lifecycle, instance })));
+  for (const box of boxes) await box.remove();
+  await sandboxes.close();
+});
+
+it('what is gone is forgotten, and not what another program has recorded in its place meanwhile', async () => {
+  const { adapter, registry, open } = setUp();
+  const box = await open('a');
+  await box.remove();
+  const at = new Date();
+  const record: SandboxRecord = {
+    ...{ name: box.name, runtime: adapter.runtime, lifecycle: 'long-lived', workspace: '/w' },
+    ...{ user: null, trust: null, instance: deadInstance(), createdAt: at, lastUsedAt: at },
+  };
+  await registry.put(record);
+  const living = { ...record, instance: formatInstance(readInstance()) };
+  const remove: typeof registry.remove = async (...call) => {
+    await registry.put(living);
+    await registry.remove(...call);
+  };
+  const sandboxes = createSandboxes({ adapter, registry: { ...registry, remove }, scope: 'test' });
+  await sandboxes.cleanup();
+  expect(await registry.get(box.name)).toEqual(living);
+  await sandboxes.close();
+});
+
 it('one whose removal was not finished goes, with its home', async () => {
   const { adapter, registry, open } = setUp();
   const box = await open('a', 'owner');

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   createMemoryRegistry,
   createSandboxes,
+  LABEL,
   type OpenOptions,
   type RuntimeAdapter,
   SandboxError,
@@ -279,7 +281,7 @@ describe('a sandbox that is there', () => {
     expect((await again.exec(['sh', '-c', 'echo $A$B; pwd'])).stdout).toBe('12\n/usr\n');
   });
 
-  it('is waited for while a program that lives is making it, and taken over from a dead one', async () => {
+  it('is waited for while a program that lives is making it', async () => {
     const gate = Promise.withResolvers<void>();
     const started = Promise.withResolvers<void>();
     const slow = setUp((adapter) => ({
@@ -291,17 +293,76 @@ describe('a sandbox that is there', () => {
     }));
     const first = slow.sandboxes.open(options());
     await started.promise;
-    let other = false;
     const child = openElsewhere();
-    child.once('exit', () => {
-      other = true;
+    const ended = once(child, 'exit');
+    // It looks again and again, and takes nothing.
+    let looks = 0;
+    child.stdout?.on('data', (text) => {
+      looks += String(text).length;
     });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    expect(other).toBe(false);
+    await until(() => looks >= 5 || child.exitCode !== null, 'the other program looks', 30_000);
+    expect(child.exitCode).toBeNull();
+    const [made, ...others] = await slow.adapter.list({});
+    expect([made?.state, others]).toEqual(['created', []]);
+    expect(made?.labels[LABEL.instance]).toContain(`:${process.pid}:`);
     gate.resolve();
     await first;
-    await until(() => other, 'the other program has it', 30_000);
-    expect(child.exitCode).toBe(0);
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it('is made again where a program has died before it ran', async () => {
+    const child = openElsewhere('dies');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    const { sandboxes, adapter } = setUp();
+    expect(await adapter.list({})).toMatchObject([{ state: 'created' }]);
+    const box = await sandboxes.open(options());
+    expect((await box.inspect()).labels[LABEL.instance]).toContain(`:${process.pid}:`);
+    expect((await box.exec(['echo', 'hi'])).stdout).toBe('hi\n');
+  });
+
+  it('is started, and not made again, where it was used and its engine says that it never ran', async () => {
+    const { sandboxes, adapter, registry } = setUp();
+    const before = await sandboxes.open(options());
+    await before.close();
+    await adapter.stop(before.name);
+    let forgetful = true;
+    const removed: string[] = [];
+    const again = setUp(
+      (plain) =>
+        ({
+          async inspect(name, call) {
+            const info = await plain.inspect(name, call);
+            return forgetful ? { ...info, state: 'created' } : info;
+          },
+          async start(name: string) {
+            forgetful = false;
+            return plain.start(name);
+          },
+          async remove(name, call) {
+            removed.push(name);
+            await plain.remove(name, call);
+          },
+        }) as Partial<RuntimeAdapter>,
+      { registry },
+    );
+    const box = await again.sandboxes.open(options());
+    expect((await box.exec(['echo', 'hi'])).stdout).toBe('hi\n');
+    expect(removed).toEqual([]);
+  });
+
+  it('is made again when somebody removes it between the look and its use', async () => {
+    const { sandboxes } = setUp();
+    await (await sandboxes.open(options())).close();
+    let removals = 0;
+    const raced = setUp((adapter) => ({
+      async inspect(name, call) {
+        if (call?.spec !== undefined && removals++ === 0) await adapter.remove(name);
+        return adapter.inspect(name, call);
+      },
+    }));
+    const box = await raced.sandboxes.open(options());
+    expect((await box.exec(['echo', 'hi'])).stdout).toBe('hi\n');
+    expect(removals).toBeGreaterThan(0);
   });
 
   it('removes what it made when it cannot be started, and keeps a home that is older', async () => {
@@ -387,12 +448,12 @@ describe('the workspace', () => {
 });
 
 /** Opens the same workspace in a program of its own, runs `true`, and exits with its exit code. */
-function openElsewhere(): ChildProcess {
+function openElsewhere(...how: string[]): ChildProcess {
   return spawn(
     process.execPath,
-    [join(import.meta.dirname, 'support', 'open-elsewhere.ts'), base, workspace],
+    [join(import.meta.dirname, 'support', 'open-elsewhere.ts'), base, workspace, ...how],
     {
-      stdio: 'inherit',
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
 }

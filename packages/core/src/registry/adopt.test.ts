@@ -55,9 +55,9 @@ test('without a date in its labels, the runtime’s own counts', () => {
 });
 
 test('somebody else’s container is left alone', () => {
-  expect(
-    adoptRecord({ name: 'db', state: 'running', labels: { [LABEL.name]: 'db' } }, 'docker', clock),
-  ).toBeNull();
+  const info = { name: 'db', state: 'running', labels: { [LABEL.name]: 'db' } } as const;
+  expect(adoptRecord(info, 'docker', clock)).toBeNull();
+  expect(adoptRecord(info, 'docker', clock, { ...record, name: 'db' })).toBeNull();
 });
 
 test('its labels say what it is, and the registry when it was used', () => {

@@ -1,8 +1,18 @@
-import { createSandboxes } from '../../src/index.ts';
+import { createSandboxes, type RuntimeAdapter } from '../../src/index.ts';
 import { createPlainAdapter } from './plain-adapter.ts';
 
-const [directory, workspace = ''] = process.argv.slice(2);
-const sandboxes = createSandboxes({ adapter: createPlainAdapter({ directory }) });
+const [directory, workspace = '', how] = process.argv.slice(2);
+const plain = createPlainAdapter({ directory });
+const adapter = {
+  ...plain,
+  inspect(...call: Parameters<RuntimeAdapter['inspect']>) {
+    // One character for each look.
+    process.stdout.write('.');
+    return plain.inspect(...call);
+  },
+  ...(how === 'dies' && { start: async () => void process.kill(process.pid, 'SIGKILL') }),
+} as RuntimeAdapter;
+const sandboxes = createSandboxes({ adapter });
 const box = await sandboxes.open({ workspace, policy: { workspaceAccess: 'none' } });
 process.exitCode = (await box.exec(['true'])).exitCode ?? 1;
 // Without close(): nothing of ours keeps the program alive.
