@@ -202,7 +202,7 @@ it('a file that appears is taken, and another of less weight is not', async () =
   const own = join(base, 'home/.config/sandbox/sandbox.toml');
   const system = join(base, 'etc/sandbox/sandbox.toml');
   const places = { env: {}, home: join(base, 'home'), systemDirectory: join(base, 'etc') };
-  const { config, says, problems } = await follow(places);
+  const { config, says, problems, until } = await follow(places);
   expect(config.file).toBeUndefined();
   mkdirSync(join(own, '..'), { recursive: true });
   exchange(own, pids(7));
@@ -213,6 +213,9 @@ it('a file that appears is taken, and another of less weight is not', async () =
   exchange(own, pids(8));
   await says(8);
   expect(problems).toEqual([]);
+  unlinkSync(own);
+  await until(() => problems.length > 0);
+  expect(pidsOf(config)).toBe(8);
 });
 
 it('options of adapters are said to need a restart', async () => {
