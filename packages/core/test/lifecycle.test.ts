@@ -2,7 +2,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createMemoryRegistry, createSandboxes, type RuntimeAdapter, SandboxError } from '../src/index.ts';
+import {
+  createMemoryRegistry,
+  createSandboxes,
+  LABEL,
+  type RuntimeAdapter,
+  SandboxError,
+} from '../src/index.ts';
 import { createPlainAdapter } from './support/plain-adapter.ts';
 import { isAlive, until } from './support/processes.ts';
 
@@ -352,6 +358,17 @@ describe('create', () => {
     const other = createSandboxes({ adapter, scope: 'other' });
     expect(await other.list()).toEqual([]);
     await expect(other.get(box.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('is nobody’s sandbox where it only has the name of one', async () => {
+    const { sandboxes } = setUp((adapter) => ({
+      async inspect(name) {
+        const { [LABEL.managed]: _, ...labels } = (await adapter.inspect(name)).labels;
+        return { name, state: 'running', labels };
+      },
+    }));
+    await using box = await sandboxes.create();
+    await expect(sandboxes.get(box.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('has statistics', async () => {

@@ -13,6 +13,7 @@ import {
   SandboxError,
   type Sandboxes,
   type SandboxesOptions,
+  type SandboxRecord,
 } from '../src/index.ts';
 import { createPlainAdapter } from './support/plain-adapter.ts';
 import { isAlive, until } from './support/processes.ts';
@@ -206,7 +207,10 @@ describe('a sandbox that is there', () => {
     for (const user of ['bob', undefined]) {
       await expect(sandboxes.open(options({ user }))).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
     }
-    expect((await sandboxes.open(options({ user: 'alice' }))).name).toMatch(/^sandbox-workspace-/);
+    const { name } = await sandboxes.open(options({ user: 'alice' }));
+    expect(name).toMatch(/^sandbox-workspace-/);
+    await expect(sandboxes.get(name, { user: 'bob' })).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect((await sandboxes.get(name, { user: 'alice' })).name).toBe(name);
     const second = createPlainAdapter({ runtime: 'second', directory: join(base, 'second') });
     const both = createSandboxes({ adapters: [second, createPlainAdapter({ directory: base })] });
     opened.push(both);
@@ -308,6 +312,25 @@ describe('a sandbox that is there', () => {
     gate.resolve();
     await first;
     expect(await ended).toEqual([0, null]);
+  });
+
+  it('counts as used from when it first ran, and before anything of it is done again', async () => {
+    const { sandboxes, registry } = setUp();
+    const box = await sandboxes.open(options());
+    const { createdAt, lastUsedAt } = (await registry.get(box.name)) as SandboxRecord;
+    expect(lastUsedAt.getTime()).toBeGreaterThan(createdAt.getTime());
+    await box.stop();
+    await box.close();
+    await registry.condemn(box.name);
+    const seen: unknown[] = [];
+    const watched = (adapter: RuntimeAdapter) => ({
+      start: (async (...call: [string]) => {
+        seen.push(await registry.get(box.name));
+        return adapter.start(...call);
+      }) as RuntimeAdapter['start'],
+    });
+    await setUp(watched, { registry }).sandboxes.open(options());
+    expect(seen).toEqual([expect.not.objectContaining({ condemned: true })]);
   });
 
   it('is made again where a program has died before it ran', async () => {

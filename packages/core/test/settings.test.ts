@@ -83,6 +83,7 @@ describe('switched off', () => {
     await expect(sandboxes.run(['true'])).rejects.toMatchObject(off);
     await expect(sandboxes.create()).rejects.toMatchObject(off);
     await expect(open()).rejects.toMatchObject(off);
+    await expect(sandboxes.open({ project: 'web', task: 'a' })).rejects.toMatchObject(off);
     await expect(box.exec(['true'])).rejects.toMatchObject(off);
     await expect(box.spawn(['true'])).rejects.toMatchObject(off);
     await expect(box.shell`true`).rejects.toMatchObject(off);
@@ -187,6 +188,21 @@ describe('what is configured', () => {
     });
     // What was made before can still be found and removed.
     await (await sandboxes.get(kept.name)).remove();
+  });
+
+  it('says how many a user may have, of either life, and nobody is kept from those that there are', async () => {
+    const ceilings = { familiar: { maxSandboxes: 1 } };
+    const { open, sandboxes } = setUp({ settings: { ceilings } });
+    const box = await open({ user: 'ann' });
+    const full = { code: 'RESOURCE_EXHAUSTED', message: expect.stringContaining('max_sandboxes') };
+    await expect(sandboxes.create({ user: 'ann' })).rejects.toMatchObject(full);
+    const policy = { workspaceAccess: 'none' } as const;
+    const another = mkdtempSync(join(base, 'another-'));
+    await expect(sandboxes.open({ workspace: another, policy, user: 'ann' })).rejects.toMatchObject(full);
+    expect((await open({ user: 'ann' })).name).toBe(box.name);
+    await (await sandboxes.create({ user: 'bob' })).remove();
+    await box.remove();
+    await (await sandboxes.create({ user: 'ann' })).remove();
   });
 
   it('is in a file that no workspace may contain', async () => {
