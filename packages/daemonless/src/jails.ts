@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { lookupProcess, SandboxError } from '@sandbox/core';
+import { SandboxError } from '@sandbox/core';
 import { claim, makeSearchable, readJson } from './directories.ts';
 import type { Host } from './host.ts';
 import { hostId, type Ids, idMap } from './ids.ts';
@@ -10,7 +10,8 @@ import { type LaunchedJail, launchJail } from './launch.ts';
 import { mountPointsBelow } from './mount-points.ts';
 import { bind, type JailMount, rootMounts, specMounts } from './mounts.ts';
 import { rootParts } from './root.ts';
-import type { SandboxRecord, StateDirectory } from './state.ts';
+import { isOrphan, type JailProcess, type SandboxRecord, type StateDirectory } from './state.ts';
+import { ownInstance } from './temporary-name.ts';
 import type { DirectoryVolumes } from './volumes.ts';
 
 export interface Session {
@@ -122,10 +123,9 @@ function canReach(path: string, { uid, gid }: Ids): boolean {
 function claimRoot({ spec }: SandboxRecord, state: StateDirectory, { isRoot }: Host): () => void {
   if (isRoot || spec.root.type !== 'directory' || spec.root.readOnly) return () => undefined;
   const path = state.path(spec.name, 'session.json');
-  const self = { pid: process.pid, startTime: lookupProcess(process.pid) };
-  const holder = readJson<typeof self>(path);
-  if (holder && lookupProcess(holder.pid) !== holder.startTime) rmSync(path, { force: true });
-  if (!claim(path, JSON.stringify(self))) {
+  const holder = readJson<JailProcess['owner']>(path);
+  if (holder && isOrphan({ owner: holder })) rmSync(path, { force: true });
+  if (!claim(path, JSON.stringify(ownInstance()))) {
     throw new SandboxError('FAILED_PRECONDITION', `${spec.name} has a session, and may have one at a time`, {
       hint: 'Close the other session first, use the root `host` or a read-only one, or run as root.',
     });

@@ -4,7 +4,6 @@ import {
   type CreateResult,
   type ExecSpec,
   type ListCallOptions,
-  lookupProcess,
   type RawProcess,
   SandboxError,
   type SandboxInfo,
@@ -27,7 +26,7 @@ import { firstProcess, killTrees, send } from './processes.ts';
 import { readback } from './readback.ts';
 import { furnishRoot } from './root.ts';
 import { sizeOf } from './sizes.ts';
-import type { SandboxRecord, StateDirectory } from './state.ts';
+import { isNear, isOrphan, type SandboxRecord, type StateDirectory } from './state.ts';
 import { isAbandoned } from './temporary-name.ts';
 import { carriesAll, type DirectoryVolumes } from './volumes.ts';
 
@@ -248,7 +247,7 @@ export class JailSandboxes {
     // In this order: a jail is written down before its sandbox is said to run.
     const isOver = record.spec.lifecycle === 'ephemeral' && state.stateOf(name) !== 'created';
     const jails = state.processes(name);
-    const orphans = jails.filter(({ owner }) => lookupProcess(owner.pid) !== owner.startTime);
+    const orphans = jails.filter(isOrphan);
     await killTrees(orphans.map(({ pid }) => pid));
     if (!isOver || jails.length > orphans.length) return record;
     await this.remove(name, { volumes: false });
@@ -265,7 +264,7 @@ export class JailSandboxes {
 
   /** Asks the first process of each jail to end, and waits. */
   async #ask(name: string, graceMs: number, signal: AbortSignal): Promise<void> {
-    const jails = this.#world.state.processes(name);
+    const jails = this.#world.state.processes(name).filter(isNear);
     for (const { pid } of jails) {
       try {
         send(firstProcess(pid, this.#world.jailer.makers), 'SIGTERM');
@@ -274,14 +273,17 @@ export class JailSandboxes {
       }
     }
     const end = performance.now() + graceMs;
-    while (this.#world.state.processes(name).length > 0 && performance.now() < end) {
+    while (this.#world.state.processes(name).some(isNear) && performance.now() < end) {
       await sleep(10, undefined, { signal });
     }
   }
 
   async #kill({ id, spec }: SandboxRecord, signal?: AbortSignal): Promise<void> {
     await killTrees(
-      this.#world.state.processes(spec.name).map(({ pid }) => pid),
+      this.#world.state
+        .processes(spec.name)
+        .filter(isNear)
+        .map(({ pid }) => pid),
       signal,
     );
     await this.#cgroups()?.kill(id, signal);
@@ -298,10 +300,12 @@ export class JailSandboxes {
       const { state } = this.#world;
       await state.sweep();
       const cgroups = this.#cgroups();
+      // Looked at first: whoever makes a sandbox writes it down before it has a cgroup.
+      const found = cgroups?.names() ?? [];
       const known = new Set(state.names().map((name) => state.read(name)?.id));
       const left = (name: string) =>
         isAbandoned(name) || (name.startsWith(`${state.key}-`) && !known.has(name));
-      for (const name of cgroups?.names().filter(left) ?? []) await cgroups?.remove(name);
+      for (const name of found.filter(left)) await cgroups?.remove(name);
       for (const name of state.names()) await this.#reap(name);
     })();
     return this.#swept;

@@ -5,7 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import { lookupProcess, readBootId, type SandboxSpec, type SandboxState } from '@sandbox/core';
 import { listed, makePrivate, makeSearchable, readJson, removeTree, writeJson } from './directories.ts';
 import type { IdPlan } from './ids.ts';
-import { isAbandoned, temporaryName } from './temporary-name.ts';
+import { isAbandoned, judgeOwner, ownInstance, temporaryName } from './temporary-name.ts';
 
 /** What is known of a sandbox; written before anything else of it is made. */
 export interface SandboxRecord {
@@ -16,11 +16,27 @@ export interface SandboxRecord {
   readonly ids: IdPlan;
 }
 
-/** A jail: the process that made it, and the program that started that, each told from later processes with its number. */
+/** A jail: the process that made it, told from later processes with its number, and the program that started that. */
 export interface JailProcess {
   readonly pid: number;
   readonly startTime: string;
-  readonly owner: { readonly pid: number; readonly startTime: string };
+  /** As `formatInstance` has it. An earlier version wrote number and start time alone. */
+  readonly owner: string | { readonly pid: number; readonly startTime: string };
+}
+
+/** Whether its numbers mean the same processes to us. */
+export function isNear({ owner }: Pick<JailProcess, 'owner'>): boolean {
+  return typeof owner !== 'string' || judgeOwner(owner) !== 'unknown';
+}
+
+/** Whether the program that started it is proved to have ended. */
+export function isOrphan({ owner }: Pick<JailProcess, 'owner'>): boolean {
+  if (typeof owner === 'string') return judgeOwner(owner) === 'dead';
+  return lookupProcess(owner.pid) !== owner.startTime;
+}
+
+function mayRun(jail: JailProcess): boolean {
+  return !isNear(jail) || lookupProcess(jail.pid) === jail.startTime;
 }
 
 interface StateMark {
@@ -105,14 +121,15 @@ export class StateDirectory {
 
   /** Nothing where the sandbox is gone. */
   mark(name: string, state: StateMark['state']): void {
-    if (existsSync(this.path(name))) {
+    try {
       writeJson(this.path(name, 'state.json'), { state, bootId: readBootId() } satisfies StateMark);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
 
   addProcess(name: string, pid: number): void {
-    const owner = { pid: process.pid, startTime: lookupProcess(process.pid) ?? '' };
-    const jail: JailProcess = { pid, startTime: lookupProcess(pid) ?? '', owner };
+    const jail: JailProcess = { pid, startTime: lookupProcess(pid) ?? '', owner: ownInstance() };
     writeFileSync(this.path(name, 'processes', String(pid)), JSON.stringify(jail), { mode: 0o600 });
   }
 
@@ -120,11 +137,11 @@ export class StateDirectory {
     rmSync(this.path(name, 'processes', String(pid)), { force: true });
   }
 
-  /** Its jails that still run. */
+  /** Its jails that still run, or may: what another namespace's processes do cannot be seen from here. */
   processes(name: string): JailProcess[] {
     return listed(this.path(name, 'processes'))
       .map((file) => readJson<JailProcess>(this.path(name, 'processes', file)))
-      .filter((jail) => jail !== undefined && lookupProcess(jail.pid) === jail.startTime) as JailProcess[];
+      .filter((jail) => jail !== undefined && mayRun(jail)) as JailProcess[];
   }
 
   /** A directory that is made once, for all sandboxes. */

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { canRead, running, temporary, whoRuns } from './fixture.ts';
 import {
@@ -25,6 +26,7 @@ import {
 } from './jails.ts';
 
 const killed = join(import.meta.dirname, 'killed-program.ts');
+const look = join(import.meta.dirname, 'look-program.ts');
 
 /** For whoever runs this process. */
 export function faults(here: boolean): void {
@@ -213,6 +215,51 @@ export function faults(here: boolean): void {
       await createAdapter({ stateDirectory }).list();
       expect(left.filter((path) => existsSync(path))).toEqual([]);
     });
+
+    test.runIf(isRoot || canRead(import.meta.filename))(
+      'is looked at while other programs remove theirs',
+      async () => {
+        const stateDirectory = temporary();
+        const own = createAdapter({ stateDirectory });
+        const words = [look, tested.module, tested.factory, stateDirectory, '3000'];
+        const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+        const [said, ended] = [text(child.stderr), once(child, 'exit')];
+        child.stdout.resume();
+        while (child.exitCode === null && child.signalCode === null) await runScript(own, 'true');
+        expect([await said, await ended]).toEqual(['', [0, null]]);
+      },
+    );
+
+    test.runIf(isRoot)(
+      'what runs for a program in another namespace of processes is left alone',
+      async () => {
+        const stateDirectory = temporary();
+        const own = createAdapter({ stateDirectory });
+        const spec = specOf(['/bin/sh', '-c', 'echo up; cat; echo end']);
+        await own.create(spec);
+        const raw = await own.start(spec.name, { attach: true });
+        await untilLine(raw, 'up');
+        const kept = specOf(['/bin/sh'], { lifecycle: 'long-lived' });
+        await own.create(kept);
+        await own.start(kept.name);
+        const session = await own.exec(kept.name, { argv: ['/bin/sh', '-c', 'echo up; cat; echo end'] });
+        await untilLine(session, 'up');
+        const words = ['--pid', '--fork', '--mount-proc', process.execPath, look];
+        const { stdout, stderr } = spawnSync(
+          'unshare',
+          [...words, tested.module, tested.factory, stateDirectory],
+          { encoding: 'utf8', timeout: 60_000 },
+        );
+        expect({ seen: JSON.parse(stdout || 'null'), stderr }).toEqual({
+          ...{ seen: expect.arrayContaining([{ name: spec.name, sessions: 0 }]), stderr: '' },
+        });
+        expect(JSON.parse(stdout)).toContainEqual({ name: kept.name, sessions: 1 });
+        expect((await own.list()).map(({ name }) => name).sort()).toEqual([spec.name, kept.name].sort());
+        for (const one of [raw, session])
+          expect(await outputOf(one)).toMatchObject({ stdout: 'end\n', exitCode: 0 });
+        await own.remove(kept.name);
+      },
+    );
 
     test('a graceful stop asks the program first', async () => {
       const script = 'trap "echo asked; exit 0" TERM; echo up; while :; do sleep 0.05; done';
