@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
+  chownSync,
   closeSync,
   mkdirSync,
   mkdtempSync,
@@ -134,6 +136,26 @@ describe('a change is seen', () => {
     }
     await says(1299);
     expect(problems).toEqual([]);
+  });
+
+  it.runIf(process.getuid?.() === 0)('once the other half of it is written, too', async () => {
+    writeFileSync(file, pids(1));
+    // With each look it is told that others may write to it.
+    chownSync(file, 0, 1000);
+    chmodSync(file, 0o664);
+    let rest = '';
+    const { config, says, changes } = await follow({
+      file,
+      onWarning: () => {
+        appendFileSync(file, rest);
+        rest = '';
+      },
+    });
+    rest = '[trust.public]\nmax_pids = 2\n';
+    writeFileSync(file, pids(2));
+    await says(2);
+    expect(config.settingsFor({}).ceilings.public?.maxPids).toBe(2);
+    expect(changes).toHaveLength(1);
   });
 
   it('that took away and gave back the rights of others', async () => {
