@@ -121,7 +121,10 @@ describe('cleanup', () => {
           list: how === 'deaf' ? () => Promise.reject(new Error('it hangs')) : adapter.list,
         },
       });
-      const { removed, kept } = await down.cleanup();
+      const told: string[] = [];
+      const onUnavailable = ({ message }: Error) => void told.push(message);
+      const { removed, kept } = await down.cleanup({ onUnavailable });
+      expect(told).toEqual(how === 'undetected' ? [] : [expect.stringContaining('it hangs')]);
       expect({ removed, kept }).toEqual({
         removed: [],
         kept: [{ name: box.name, reason: expect.stringContaining('does not answer') }],

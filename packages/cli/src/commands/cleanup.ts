@@ -1,4 +1,4 @@
-import type { CleanupOptions, CleanupReport, Sandboxes } from '@sandbox/core';
+import type { CleanupOptions, CleanupReport, SandboxError, Sandboxes } from '@sandbox/core';
 import { type Command, Option } from 'commander';
 import { write } from '../cli-io.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../command-context.ts';
 import { watchStopSignals } from '../execution/stop-signals.ts';
 import { EXIT } from '../exit-code.ts';
-import { failureText } from '../failure.ts';
+import { failureOf, failureText } from '../failure.ts';
 import { cleanupTable } from '../output/cleanup-table.ts';
 import { painter } from '../output/colors.ts';
 import { configOption, loadSettings } from '../settings.ts';
@@ -69,7 +69,7 @@ async function cleanup(flags: CleanupFlags, context: CommandContext): Promise<nu
     return sweepUntilStopped({ ...options, mode: 'automatic' }, everyMs, flags, context);
   }
   const report = await withSandboxes(context, flags, (sandboxes) =>
-    sandboxes.cleanup({ ...options, dryRun }),
+    sandboxes.cleanup({ ...options, dryRun, onUnavailable: tellUnavailable(context) }),
   );
   if (flags.json) await printJson(context, report);
   else await print(context, cleanupTable(report, dryRun, painter(context.io.stdout, context.io.env)));
@@ -103,7 +103,7 @@ async function sweepOnce(
   context: CommandContext,
 ): Promise<void> {
   try {
-    const report = await sandboxes.cleanup(options);
+    const report = await sandboxes.cleanup({ ...options, onUnavailable: tellUnavailable(context) });
     const at = new Date().toISOString();
     if (json) await print(context, `${JSON.stringify({ at, ...report })}\n`);
     else {
@@ -117,6 +117,10 @@ async function sweepOnce(
     await warn(context, error instanceof Error ? error.message : String(error));
   }
 }
+
+/** What a runtime that cannot be asked has, is not cleaned up. */
+const tellUnavailable = (context: CommandContext) => (reason: SandboxError) =>
+  void write(context.io.stderr, failureText(failureOf(reason), `${context.name}: warning`));
 
 async function tell({ failed, adopted }: CleanupReport, context: CommandContext): Promise<void> {
   await tellAdopted(adopted, context);

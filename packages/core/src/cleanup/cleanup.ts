@@ -1,6 +1,7 @@
 import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { detachedUse } from '../detached/detached-use.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import { unavailable } from '../kept/find-sandbox.ts';
 import { removeSandbox } from '../launch/launch.ts';
 import {
   type CleanupChoice,
@@ -20,7 +21,7 @@ const AT_ONCE = 8;
 
 /** Removes what dead owners left behind, and what nobody has used for long. */
 export async function cleanUp(services: Services, options: CleanupOptions): Promise<CleanupReport> {
-  const { candidates, unknown, reached, unreachable } = await collect(services, options.signal);
+  const { candidates, unknown, reached, unreachable } = await collect(services, options);
   const report = await cleanUpAmong(services, { candidates, unknown }, options);
   if (!options.dryRun) await Promise.all(reached.map((adapter) => sweep(services, adapter, options.signal)));
   const unasked = unreachable
@@ -207,7 +208,7 @@ function wasUsedSince(now: SandboxRecord, before: SandboxRecord): boolean {
 /** All that registry and runtimes know in this scope, and the records whose runtime cannot be asked. */
 async function collect(
   services: Services,
-  signal: AbortSignal | undefined,
+  { signal, onUnavailable }: CleanupOptions,
 ): Promise<Candidates & { reached: readonly RuntimeAdapter[]; unreachable: readonly SandboxRecord[] }> {
   const records = await services.registry.list();
   const candidates: Candidate[] = [];
@@ -215,7 +216,7 @@ async function collect(
   const reached: RuntimeAdapter[] = [];
   await Promise.all(
     services.adapters.map(async (adapter) => {
-      const infos = await listIfThere(services, adapter, signal);
+      const infos = await listIfThere(services, adapter, { signal, onUnavailable });
       if (infos === undefined) return;
       reached.push(adapter);
       const found = candidatesAt(services, adapter, infos, records);
@@ -232,13 +233,16 @@ async function collect(
 async function listIfThere(
   services: Services,
   adapter: RuntimeAdapter,
-  signal: AbortSignal | undefined,
+  { signal, onUnavailable }: CleanupOptions,
 ): Promise<SandboxInfo[] | undefined> {
   try {
-    if ((await services.probes.probe(adapter, signal)).status !== 'healthy') return undefined;
+    const probe = await services.probes.probe(adapter, signal);
+    if (probe.status === 'undetected') return undefined;
+    if (probe.status === 'unhealthy') throw unavailable(adapter, probe, 'cleanup');
     return await adapter.list({}, { signal });
   } catch (error) {
     if (signal?.aborted) throw error;
+    onUnavailable?.(SandboxError.withContext(error, { operation: 'cleanup', runtime: adapter.runtime }));
     return undefined;
   }
 }

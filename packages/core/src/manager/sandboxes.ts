@@ -132,7 +132,9 @@ export interface CleanupOptions {
   readonly user?: string | undefined;
   /** `manual` (default) removes the idle at once. `automatic` marks them, and removes those that were marked a day ago or longer, by wall clock and by boot clock. */
   readonly mode?: 'manual' | 'automatic' | undefined;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the reason for each runtime that is here and could not be asked what it has: nothing of it was cleaned up. */
+  readonly onUnavailable?: ((reason: SandboxError) => void) | undefined;
 }
 
 export interface CleanupReport {
