@@ -52,7 +52,11 @@ describe.skipIf(!dockerIsNamed || !canRunPrivateDocker())('an engine of its own'
   const open = () => createSandboxes({ adapter: createDockerAdapter({ socketPath: engine.socketPath }) });
 
   it('has its long-lived sandboxes when it comes back, for programs that held them too', async () => {
-    expect(await exec('echo kept > ~/kept; echo kept > /var/tmp/kept')).toMatchObject({ exitCode: 0 });
+    const install =
+      'mkdir -p ~/.local/bin; cd ~/.local/bin; echo "#!/bin/sh\necho the tool runs" > tool; chmod 755 tool';
+    expect(await exec(`${install}; echo kept > ~/kept; echo kept > /var/tmp/kept`)).toMatchObject({
+      exitCode: 0,
+    });
     await using sandboxes = open();
     const [{ name = '' } = {}] = await sandboxes.list();
     const held = await sandboxes.get(name);
@@ -62,7 +66,10 @@ describe.skipIf(!dockerIsNamed || !canRunPrivateDocker())('an engine of its own'
     expect((await held.exec(['cat', '/var/tmp/kept'])).stdout).toBe('kept\n');
     await engine.kill();
     await engine.start();
-    expect(await exec('cat ~/kept /var/tmp/kept')).toMatchObject({ exitCode: 0, stdout: 'kept\nkept\n' });
+    // By a program that is new, as the engine is.
+    expect(await exec('tool; cat ~/kept /var/tmp/kept')).toMatchObject({
+      ...{ exitCode: 0, stdout: 'the tool runs\nkept\nkept\n' },
+    });
     expect(await sandboxes.list()).toHaveLength(1);
   });
 
