@@ -3,7 +3,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createAppleContainerAdapter } from '@sandbox/adapter-apple-container';
-import { agentArtifact, openSession } from '@sandbox/guest';
+import { type AgentArtifact, agentArtifact, openSession } from '@sandbox/guest';
 import { containerDouble } from '@sandbox/testbed/apple-container';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { here, sandboxSpec } from './apple-container-here.ts';
@@ -14,11 +14,14 @@ const UID = 1000;
 describe.runIf(here)('an ordinary user', () => {
   const directory = mkdtempSync(join(tmpdir(), 'apple-user-'));
   const workspace = join(directory, 'work');
+  let agent: AgentArtifact;
 
   beforeAll(() => {
+    // Of a checkout that this user may not be able to read.
+    agent = agentArtifact();
     process.env.SANDBOX_STATE_DIR = join(directory, 'state');
     for (const path of [workspace, process.env.SANDBOX_STATE_DIR]) mkdirSync(path);
-    cpSync(agentArtifact().path(process.arch === 'arm64' ? 'arm64' : 'amd64'), join(directory, 'agent'));
+    cpSync(agent.path(process.arch === 'arm64' ? 'arm64' : 'amd64'), join(directory, 'agent'));
     if (process.platform === 'darwin' || process.getuid?.() !== 0) return;
     // Wherever the checkout is, these can be reached.
     const testbed = dirname(dirname(containerDouble));
@@ -41,7 +44,7 @@ describe.runIf(here)('an ordinary user', () => {
     const adapter = createAppleContainerAdapter();
     expect(await adapter.probe()).toMatchObject({ status: 'healthy', rootless: true });
     const spec = sandboxSpec({
-      agent: { ...agentArtifact(), path: () => join(directory, 'agent') },
+      agent: { ...agent, path: () => join(directory, 'agent') },
       user: { uid, gid, allowRoot: false },
       mounts: [{ type: 'bind', source: workspace, target: '/workspace', readOnly: false }],
       workdir: '/workspace',
