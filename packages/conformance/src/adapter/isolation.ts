@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineGroup } from '../harness/case.ts';
-import { hostDisk, hostNamespace } from '../harness/host.ts';
+import { hostDevice, hostNamespace } from '../harness/host.ts';
 
 const namespaces = { controls: ['namespaces'] } as const;
 
@@ -191,14 +191,14 @@ export const isolation = defineGroup('isolation', 'what a guest sees of itself a
 
   test(
     'devices-for-root',
-    'a disk of the host that uid 0 makes a device for cannot be opened',
+    'a device of the host that uid 0 makes cannot be opened',
     { controls: ['namespaces', 'user'] },
     async (t) => {
-      const disk = await hostDisk();
-      if (disk === undefined || t.probe.capabilities.boundary === 'vm') return;
+      const device = await hostDevice();
+      if (device === undefined || t.probe.capabilities.boundary === 'vm') return;
       const { stdout } = await t.run(
-        'for d in / /root /var/tmp /dev; do mknod "$d/disk" b "$1" "$2" 2>/dev/null && (: < "$d/disk") 2>/dev/null && echo "opened $d/disk"; done; echo end',
-        { ...asRoot('MKNOD'), args: disk },
+        'for d in / /root /var/tmp /dev; do mknod "$d/own" "$@" 2>/dev/null && (: < "$d/own") 2>/dev/null && echo "opened $d/own"; done; echo end',
+        { ...asRoot('MKNOD'), args: device },
       );
       t.expect(stdout).toBe('end\n');
     },

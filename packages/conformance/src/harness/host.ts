@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 
 /** Pids on this host whose command line or environment holds a text; null where the host does not see the guests' processes. */
@@ -19,11 +19,22 @@ export function hostNamespace(name: string): Promise<string> {
   return readlink(`/proc/self/ns/${name}`).catch(() => 'none');
 }
 
-/** Major and minor number of one of this host's disks; undefined where it tells of none. */
-export async function hostDisk(): Promise<readonly [string, string] | undefined> {
-  const partitions = await readFile('/proc/partitions', 'utf8').catch(() => '');
-  const [, major, minor] = /^ *(\d+) +(\d+) +\d+ (?!loop|ram|zram)\S+$/m.exec(partitions) ?? [];
-  return major === undefined || minor === undefined ? undefined : [major, minor];
+/** Type, major and minor number of a device that this host lets us open, and no guest has any business with; undefined where there is none. */
+export async function hostDevice(): Promise<
+  readonly [type: string, major: string, minor: string] | undefined
+> {
+  for (const name of ['loop-control', 'kvm', 'sda', 'vda', 'nvme0n1']) {
+    const file = await open(`/dev/${name}`).catch(() => undefined);
+    if (file === undefined) continue;
+    try {
+      const stat = await file.stat();
+      const minor = (stat.rdev & 0xff) | ((stat.rdev >>> 12) & 0xfff00);
+      return [stat.isBlockDevice() ? 'b' : 'c', String((stat.rdev >>> 8) & 0xfff), String(minor)];
+    } finally {
+      await file.close();
+    }
+  }
+  return undefined;
 }
 
 /** Addresses under which this host answers, loopback left out. */
