@@ -52,6 +52,16 @@ describe('sandbox cleanup', () => {
     expect(await removed('--older-than', '180h')).toEqual([bob]);
   });
 
+  it('tells of a runtime that could not be asked', async () => {
+    await using kept = keptSandboxes((adapter) => ({
+      ...adapter,
+      list: () => Promise.reject(new SandboxError('UNAVAILABLE', 'not now')),
+    }));
+    const { exitCode, out, err } = await kept.run(['cleanup']);
+    expect([exitCode, out]).toEqual([0, 'nothing to remove\n']);
+    expect(err).toMatch(/^sandbox: warning: not now/);
+  });
+
   it('tells what could not be removed, and removes it the next time', async () => {
     let broken = true;
     await using kept = keptSandboxes((adapter) => ({

@@ -37,7 +37,7 @@ async function stranger(name: string, from: readonly string[]): Promise<AdapterE
     const { importPlugin } = await import('./import-plugin.ts');
     return entryOf(await importPlugin(name, from));
   } catch (error) {
-    return failing(name, error);
+    return { runtime: name, failure: error, load: () => Promise.reject(error) };
   }
 }
 
@@ -47,9 +47,5 @@ async function clashing(name: string, runtime: string): Promise<AdapterEntry> {
     operation: 'adapters',
     hint: 'Take one of them out of `adapters` in sandbox.toml, or of --adapter.',
   });
-  return failing(name, error);
-}
-
-function failing(name: string, failure: unknown): AdapterEntry {
-  return { runtime: name, failure, load: () => Promise.reject(failure) };
+  return { runtime: name, load: () => Promise.reject(error) };
 }

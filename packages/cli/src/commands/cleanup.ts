@@ -68,12 +68,14 @@ async function cleanup(flags: CleanupFlags, context: CommandContext): Promise<nu
     const everyMs = watch === true ? HOUR_MS : parseDuration(watch, '--watch');
     return sweepUntilStopped({ ...options, mode: 'automatic' }, everyMs, flags, context);
   }
+  const unavailable: SandboxError[] = [];
+  const onUnavailable = (reason: SandboxError) => void unavailable.push(reason);
   const report = await withSandboxes(context, flags, (sandboxes) =>
-    sandboxes.cleanup({ ...options, dryRun, onUnavailable: tellUnavailable(context) }),
+    sandboxes.cleanup({ ...options, dryRun, onUnavailable }),
   );
   if (flags.json) await printJson(context, report);
   else await print(context, cleanupTable(report, dryRun, painter(context.io.stdout, context.io.env)));
-  await tell(report, context);
+  await tell(report, unavailable, context);
   return report.failed.length === 0 ? EXIT.ok : EXIT.sandbox;
 }
 
@@ -103,7 +105,9 @@ async function sweepOnce(
   context: CommandContext,
 ): Promise<void> {
   try {
-    const report = await sandboxes.cleanup({ ...options, onUnavailable: tellUnavailable(context) });
+    const unavailable: SandboxError[] = [];
+    const onUnavailable = (reason: SandboxError) => void unavailable.push(reason);
+    const report = await sandboxes.cleanup({ ...options, onUnavailable });
     const at = new Date().toISOString();
     if (json) await print(context, `${JSON.stringify({ at, ...report })}\n`);
     else {
@@ -111,18 +115,21 @@ async function sweepOnce(
       const lines = cleanupTable({ ...report, kept }, false, painter(context.io.stdout, context.io.env));
       await print(context, lines.replace(/^(?=.)/gm, `${at} `));
     }
-    await tell(report, context);
+    await tell(report, unavailable, context);
   } catch (error) {
     if (options.signal.aborted) return;
     await warn(context, error instanceof Error ? error.message : String(error));
   }
 }
 
-/** What a runtime that cannot be asked has, is not cleaned up. */
-const tellUnavailable = (context: CommandContext) => (reason: SandboxError) =>
-  void write(context.io.stderr, failureText(failureOf(reason), `${context.name}: warning`));
-
-async function tell({ failed, adopted }: CleanupReport, context: CommandContext): Promise<void> {
+/** What a runtime has that could not be asked, is not cleaned up. */
+async function tell(
+  { failed, adopted }: CleanupReport,
+  unavailable: readonly SandboxError[],
+  context: CommandContext,
+): Promise<void> {
+  for (const reason of unavailable)
+    await write(context.io.stderr, failureText(failureOf(reason), `${context.name}: warning`));
   await tellAdopted(adopted, context);
   for (const { name, error } of failed) {
     const failure = {
