@@ -4,10 +4,12 @@ import {
   GUEST_USER_NAME,
   LABEL,
   type MountSpec,
+  refuseUnsupported,
   SandboxError,
   type SandboxSpec,
   validateSpec,
 } from '@sandbox/core';
+import { APPLE_CONTAINER_CAPABILITIES } from './apple-container-capabilities.ts';
 
 const MIB = 2 ** 20;
 const AGENTS = '/.sandbox';
@@ -21,7 +23,8 @@ type VolumeMount = MountSpec & { readonly type: 'volume' };
 export function createArgs(spec: SandboxSpec, agentDirectory: string): string[] {
   const { limits, security, user, root } = spec;
   if (root.type !== 'image') throw unsupported(`a root of type ${root.type}: it takes only images`);
-  refuseUnsupported(spec);
+  refuseUnsupported(spec, APPLE_CONTAINER_CAPABILITIES);
+  refuseBeyondLimits(spec);
   checkSpec(spec, agentDirectory);
   const [program, ...rest] = spec.argv;
   const limit = (value: number | null, write: (value: number) => string) =>
@@ -113,15 +116,12 @@ function isBeyondTmpfs(mount: MountSpec): boolean {
   return mount.sizeBytes < MIB || !mount.exec || (mount.owner.uid !== 0 && (mount.mode & 0o077) === 0);
 }
 
-function refuseUnsupported({ limits, security, mounts }: SandboxSpec): void {
-  const { memoryBytes, cpus, pids, diskBytes } = limits;
+/** What it can only do within limits. */
+function refuseBeyondLimits({ limits, mounts }: SandboxSpec): void {
+  const { memoryBytes, cpus } = limits;
   const words = [
     memoryBytes !== null && memoryBytes < 200 * MIB && 'memory of less than 200 MiB',
     cpus !== null && !(Number.isInteger(cpus) && cpus > 0) && 'fractional cpus',
-    pids !== null && 'pids',
-    diskBytes !== null && 'disk',
-    security.noNewPrivileges && 'no-new-privileges',
-    security.seccomp && 'seccomp',
     mounts.some(isBeyondTmpfs) && 'a tmpfs-size below 1 MiB, for its owner alone, or without exec',
   ].filter(Boolean);
   if (words.length > 0) throw unsupported(words.join(', '));

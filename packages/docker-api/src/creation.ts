@@ -65,7 +65,8 @@ export class Creation {
         for (const step of undo.reverse()) await step().catch(() => {});
       })();
       await Promise.race([undone, sleep(UNDO_MS)]);
-      throw error;
+      const { runtime } = this.#setup.client.dialect;
+      throw SandboxError.withContext(error, { operation: 'create', runtime, sandbox: spec.name });
     }
   }
 

@@ -54,7 +54,7 @@ export function refuseUnsupported(spec: SandboxSpec, { controls, facets }: Capab
   for (const what of askedIn(spec)) {
     const { support, how } = asked[what];
     if (support !== 'unsupported') continue;
-    throw new SandboxError('UNSUPPORTED', `${what}: ${how}`, { operation: 'create' });
+    throw new SandboxError('UNSUPPORTED', `${what}: ${how}`, { operation: 'create', sandbox: spec.name });
   }
 }
 
