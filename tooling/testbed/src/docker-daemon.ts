@@ -149,8 +149,9 @@ async function answers(place: DaemonPlace): Promise<boolean> {
 }
 
 /**
- * A dockerd that was killed leaves pid files, and the next one will not start, or waits for a containerd that is
- * not one, when their pids have been given to other programs. One that is just ending is waited for.
+ * A dockerd that was killed leaves pid files, and the next one will not start, or waits in vain for a containerd
+ * that is on its way out, or not one, when its pid has been given to another program. What is just ending is waited
+ * for.
  */
 async function leaveNothingStale(place: DaemonPlace): Promise<void> {
   await waitUntil(async () => runningDaemonPid(place) === undefined || (await answers(place)), 15_000);
@@ -161,8 +162,8 @@ async function leaveNothingStale(place: DaemonPlace): Promise<void> {
     );
   }
   rmSync(place.pidFile, { force: true });
-  if (pidIn(containerdPidFile(place), 'containerd') === undefined)
-    rmSync(containerdPidFile(place), { force: true });
+  await endLeftoverContainerd(place);
+  rmSync(containerdPidFile(place), { force: true });
 }
 
 /** dockerd takes its containerd along, unless it had to be killed. */

@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createEngineApi } from '../src/engine-api.ts';
@@ -19,6 +20,16 @@ it.runIf(canRunPrivateDocker())('starts dockerd again after a kill, and leaves n
     writeFileSync(join(dirname(docker.socketPath), 'docker.pid'), String(process.pid));
     await docker.start();
     expect(docker.pid).not.toBe(first);
+    expect(await engine.hasImage(defaultImage.name)).toBe(true);
+
+    await docker.kill();
+    // Its containerd is on its way out, which takes long on a busy machine.
+    const containerd = join(dirname(docker.socketPath), 'containerd');
+    copyFileSync('/bin/sleep', containerd);
+    const ending = spawn(containerd, ['3'], { stdio: 'ignore' });
+    const pidFile = join(dirname(docker.socketPath), 'exec', 'containerd', 'containerd.pid');
+    writeFileSync(pidFile, String(ending.pid));
+    await docker.start();
     expect(await engine.hasImage(defaultImage.name)).toBe(true);
 
     docker.hang();
