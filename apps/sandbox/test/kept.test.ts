@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createDockerAdapter } from '@sandbox/adapter-docker';
 import { createNsjailAdapter } from '@sandbox/adapter-nsjail';
-import type { RuntimeAdapter } from '@sandbox/core';
+import { LABEL, type RuntimeAdapter } from '@sandbox/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bin, startApp, startOnTerminal } from './app.ts';
 
@@ -75,10 +75,9 @@ describe.each(ADAPTERS.filter(([runtime]) => named.includes(runtime)))('on %s', 
   }
   const exec = (...words: string[]) => app(['exec', ...words]);
   const sh = (script: string, ...options: string[]) => exec(...options, '--', 'sh', '-c', script);
-  const names = async () =>
-    (JSON.parse((await app(['ls', '--json'], { cwd: base })).stdout) as { name: string }[]).map(
-      ({ name }) => name,
-    );
+  const list = async (): Promise<{ name: string }[]> =>
+    JSON.parse((await app(['ls', '--json'], { cwd: base })).stdout);
+  const names = async () => (await list()).map(({ name }) => name);
 
   it('a workspace has one sandbox, which keeps what is written, and writes as its owner', async () => {
     const first = await sh('echo kept | tee ~/f /var/tmp/f > made; mkdir -p a/b; touch a/b/c; exit 7');
@@ -106,9 +105,31 @@ describe.each(ADAPTERS.filter(([runtime]) => named.includes(runtime)))('on %s', 
     expect(JSON.parse((await app(['inspect', '--json'])).stdout)).toMatchObject({ state: 'running' });
     const adapter = adapterOf();
     await adapter.remove(name);
+    expect(await list()).toMatchObject([{ name, state: 'missing', workspace, lifecycle: 'long-lived' }]);
+    const refused = await app(['exec', '--name', name, 'true']);
+    expect(refused).toMatchObject({
+      exitCode: 125,
+      stderr: expect.stringMatching(/is missing\nhint: .*again/),
+    });
+    const others = await app([
+      'exec',
+      '--workspace',
+      workspace,
+      '--user-name',
+      'bob',
+      'cat',
+      '/home/sandbox/f',
+    ]);
+    expect(others).toMatchObject({ exitCode: 125, stdout: '' });
+    expect(await sh('cat ~/f')).toMatchObject({
+      ...{ exitCode: 0, stdout: 'kept\n', stderr: expect.stringContaining('made again with its home') },
+    });
+    expect(await list()).toMatchObject([{ name, state: 'running' }]);
+    await adapter.remove(name);
+    expect(await app(['rm', '-f', name])).toMatchObject({ exitCode: 0, stdout: `${name}\n` });
+    expect(await names()).toEqual([]);
+    expect(await adapter.volumes?.list({ [LABEL.name]: name })).toEqual([]);
     await adapter.close();
-    expect(await sh('cat ~/f')).toMatchObject({ exitCode: 0, stdout: 'kept\n' });
-    expect(await names()).toEqual([name]);
   });
 
   it('programs that open it at once get one', async () => {

@@ -201,7 +201,7 @@ export interface Sandbox {
   readonly name: string;
   readonly runtime: string;
   readonly adapter: string;
-  readonly state: 'creating' | 'created' | 'running' | 'paused' | 'stopped' | 'unknown';
+  readonly state: 'creating' | 'created' | 'running' | 'paused' | 'stopped' | 'missing' | 'unknown';
   readonly lifecycle: 'ephemeral' | 'long-lived';
   readonly user: string;
   readonly createdAt: string;

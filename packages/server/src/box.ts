@@ -21,6 +21,8 @@ export interface BoxFacts {
   readonly keep: boolean;
   /** From its creation on; undefined: as long as it is used. */
   readonly keepMs?: number | undefined;
+  /** Only its home was there: once it is made again, it takes another handle to run something in it. */
+  readonly missing?: boolean | undefined;
   /** Called when it is gone. */
   readonly release: () => void;
 }

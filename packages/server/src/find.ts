@@ -61,11 +61,14 @@ async function fromBefore(service: Service, user: string, id: string): Promise<B
     await sandbox.close();
     return undefined;
   }
-  await sandbox.start();
+  // Of one that is missing there is a home to look at, to make it again with, or to remove.
+  const missing = details.state === 'missing';
+  if (!missing) await sandbox.start();
   const language = languages.find(details.labels[LANGUAGE_LABEL] ?? '') ?? null;
   const { labels, createdAt = new Date() } = details;
   const tags = { project: labels[PROJECT_LABEL], task: labels[TASK_LABEL] };
-  return life.adopt(new Box({ user, sandbox, language, createdAt, ...tags, keep: true, release: () => {} }));
+  const facts = { user, sandbox, language, createdAt, ...tags, keep: true, missing, release: () => {} };
+  return life.adopt(new Box(facts));
 }
 
 /** Made by the service for this user, in a directory that is still the user's to take. */

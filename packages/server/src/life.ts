@@ -54,6 +54,10 @@ export class Life {
   async adopt(box: Box): Promise<Box> {
     const there = this.#boxes.get(box.id);
     if (there === undefined || there.removing !== undefined) return this.add(box);
+    if (there.facts.missing) {
+      await there.facts.sandbox.close();
+      return this.add(box);
+    }
     there.askedAgain(box);
     box.facts.release();
     await box.facts.sandbox.close();

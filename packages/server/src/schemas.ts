@@ -173,7 +173,7 @@ export const sandboxSchema = z
     name: z.string(),
     runtime: z.string(),
     adapter: z.string(),
-    state: z.enum(['creating', 'created', 'running', 'paused', 'stopped', 'unknown']),
+    state: z.enum(['creating', 'created', 'running', 'paused', 'stopped', 'missing', 'unknown']),
     lifecycle: z.enum(['ephemeral', 'long-lived']),
     user: z.string(),
     createdAt: time,

@@ -194,7 +194,7 @@ describe('what is asked wrongly', () => {
 });
 
 describe('long-lived sandboxes', () => {
-  it('outlive the service, and are known again to it', async () => {
+  function place() {
     const directory = realpathSync(mkdtempSync(join(tmpdir(), 'server-life-')));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     const workspace = join(directory, 'roots/project');
@@ -208,6 +208,11 @@ describe('long-lived sandboxes', () => {
       access: { keys: [], workspaceRoots: () => roots },
     };
     const request = { runtime: 'sh', lifecycle: 'long-lived', workspace, workspaceAccess: 'none' };
+    return { directory, workspace, roots, options, request };
+  }
+
+  it('outlive the service, and are known again to it', async () => {
+    const { directory, workspace, roots, options, request } = place();
     let id: string;
     {
       await using first = await startReference(options);
@@ -238,6 +243,33 @@ describe('long-lived sandboxes', () => {
     expect((await call(third, 'DELETE', `/sandbox/${id}`)).status).toBe(204);
     expect(await third.left()).toEqual([]);
     expect(existsSync(workspace)).toBe(true);
+  });
+
+  it('of which only the home is left are not taken that away by who looks, and are made again with it', async () => {
+    const { options, request } = place();
+    await using first = await startReference(options);
+    const { id } = (await call(first, 'POST', '/sandbox', request)).body;
+    const run = async (where: ReferenceServer, code: string) =>
+      (await call(where, 'POST', `/sandbox/${id}/execute`, { code })).body;
+    expect(await run(first, 'echo kept > ~/file')).toMatchObject({ exitCode: 0 });
+    await first.adapter.remove(id);
+    const missing = { id, state: 'missing', lifecycle: 'long-lived' };
+    expect((await call(first, 'GET', `/sandbox/${id}`)).body).toMatchObject(missing);
+    expect((await call(first, 'GET', '/sandbox')).body.sandboxes).toMatchObject([missing]);
+    expect(await run(first, 'true')).toMatchObject({ code: 'NOT_FOUND' });
+
+    await using second = await startReference(options);
+    expect((await call(second, 'GET', `/sandbox/${id}`)).body).toMatchObject(missing);
+    expect(await run(second, 'true')).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect((await call(second, 'POST', '/sandbox', request)).status).toBe(201);
+    for (const where of [second, first])
+      expect(await run(where, 'cat ~/file')).toMatchObject({ stdout: 'kept\n' });
+
+    await first.adapter.remove(id);
+    await using third = await startReference(options);
+    expect((await call(third, 'DELETE', `/sandbox/${id}`)).status).toBe(204);
+    expect(await first.adapter.volumes?.list()).toEqual([]);
+    expect((await call(third, 'GET', '/sandbox')).body.sandboxes).toEqual([]);
   });
 });
 

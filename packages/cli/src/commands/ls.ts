@@ -11,7 +11,7 @@ import {
 } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
-import { type Paint, painter } from '../output/colors.ts';
+import { type Paint, painter, type Style } from '../output/colors.ts';
 import { printable } from '../output/printable.ts';
 import { age, bytes, time } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
@@ -33,7 +33,7 @@ export function declareLs(program: Command, context: CommandContext): void {
     .addOption(jsonOption('the list'))
     .addHelpText(
       'after',
-      `\nSIZE is what a sandbox has written outside of its volumes and its workspace, where the runtime can tell. A * marks the idle time of one that cleanup keeps for its owner's trust. In the place of a workspace a task has PROJECT/TASK.\n\nExamples:\n  ${context.name} ls\n  ${context.name} ls --json | jq -r '.[].name'\n`,
+      `\nSIZE is what a sandbox has written outside of its volumes and its workspace, where the runtime can tell. A * marks the idle time of one that cleanup keeps for its owner's trust. In the place of a workspace a task has PROJECT/TASK. Of one that is missing only the home is left: ${context.name} exec makes it again with it, ${context.name} rm removes it.\n\nExamples:\n  ${context.name} ls\n  ${context.name} ls --json | jq -r '.[].name'\n`,
     )
     .action(
       context.exits(async ({ json, ...flags }: LsFlags) => {
@@ -69,13 +69,15 @@ async function sweep(sandboxes: Sandboxes): Promise<readonly string[]> {
   );
 }
 
+const STATE_STYLE: Partial<Record<SandboxDetails['state'], Style>> = { running: 'good', missing: 'poor' };
+
 export function listTable(list: readonly SandboxDetails[], now: Date, paint: Paint): string {
   if (list.length === 0) return 'no sandboxes\n';
   const heading = ['NAME', 'RUNTIME', 'STATE', 'LIFECYCLE', 'OWNER', 'AGE', 'IDLE', 'SIZE', 'WORKSPACE'];
   const rows = list.map((sandbox) => [
     printable(sandbox.name),
     sandbox.runtime,
-    paint(sandbox.state === 'running' ? 'good' : 'quiet', sandbox.state),
+    paint(STATE_STYLE[sandbox.state] ?? 'quiet', sandbox.state),
     sandbox.lifecycle,
     sandbox.user === null ? '-' : printable(sandbox.user),
     age(sandbox.createdAt, now),

@@ -54,8 +54,9 @@ async function rootOf(
 async function isThere(workspace: string, sandboxes: Sandboxes): Promise<boolean> {
   const { longLivedName, SandboxError } = await import('@sandbox/core');
   try {
-    await sandboxes.get(longLivedName(realpathSync(workspace)));
-    return true;
+    const found = await sandboxes.get(longLivedName(realpathSync(workspace)));
+    // Of one that is missing there is a home, and the rest is made again.
+    return (await found.inspect()).state !== 'missing';
   } catch (error) {
     // What cannot be asked is told by the opening.
     return !SandboxError.is(error) || error.code !== 'NOT_FOUND';

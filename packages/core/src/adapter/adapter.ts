@@ -146,7 +146,8 @@ export interface ExecSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export type SandboxState = 'creating' | 'created' | 'running' | 'paused' | 'stopped' | 'unknown';
+/** No adapter says `missing`: that is what a long-lived sandbox is called of which only the home is left. */
+export type SandboxState = 'creating' | 'created' | 'running' | 'paused' | 'stopped' | 'missing' | 'unknown';
 
 export interface SandboxInfo {
   readonly name: string;

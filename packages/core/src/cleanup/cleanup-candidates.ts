@@ -36,7 +36,11 @@ export function candidatesAt(
   for (const info of infos) {
     const recorded = known.get(info.name);
     known.delete(info.name);
-    const record = adoptRecord(info, adapter.runtime, clock, recorded);
+    // The home may be older than the sandbox that the record is of.
+    const record =
+      info.state === 'missing' && recorded !== undefined
+        ? recorded
+        : adoptRecord(info, adapter.runtime, clock, recorded);
     if (record === null || info.labels[LABEL.scope] !== scope) continue;
     candidates.push(judged(record, info));
     // Another program's record of one that it came too late to make.

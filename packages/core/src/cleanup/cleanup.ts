@@ -3,6 +3,7 @@ import { detachedUse } from '../detached/detached-use.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { unavailable } from '../kept/find-sandbox.ts';
 import { removeSandbox } from '../launch/launch.ts';
+import { isOfNewOne, missingSandboxes } from '../lifecycle/homes.ts';
 import {
   type CleanupChoice,
   type CleanupPolicy,
@@ -36,7 +37,8 @@ export async function sweepRuntime(
   adapter: RuntimeAdapter,
   signal: AbortSignal,
 ): Promise<void> {
-  const [infos, records] = await Promise.all([adapter.list({}, { signal }), services.registry.list()]);
+  const records = await services.registry.list();
+  const infos = await listAll(adapter, records, signal);
   await cleanUpAmong(services, candidatesAt(services, adapter, infos, records), {
     mode: 'automatic',
     signal,
@@ -119,10 +121,8 @@ async function removeNewVolumes(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (!isUnused(record)) return;
-  const labels = { [LABEL.name]: record.name, [LABEL.instance]: record.instance };
-  for (const volume of (await adapter?.volumes?.list(labels, { signal })) ?? []) {
-    const madeWithIt = volume.labels[LABEL.createdAt] === record.createdAt.toISOString();
-    if (madeWithIt) await adapter?.volumes?.remove(volume.name, { signal });
+  for (const volume of (await adapter?.volumes?.list({ [LABEL.name]: record.name }, { signal })) ?? []) {
+    if (isOfNewOne(volume, record)) await adapter?.volumes?.remove(volume.name, { signal });
   }
 }
 
@@ -216,7 +216,7 @@ async function collect(
   const reached: RuntimeAdapter[] = [];
   await Promise.all(
     services.adapters.map(async (adapter) => {
-      const infos = await listIfThere(services, adapter, { signal, onUnavailable });
+      const infos = await listIfThere(services, adapter, records, { signal, onUnavailable });
       if (infos === undefined) return;
       reached.push(adapter);
       const found = candidatesAt(services, adapter, infos, records);
@@ -233,18 +233,29 @@ async function collect(
 async function listIfThere(
   services: Services,
   adapter: RuntimeAdapter,
+  records: readonly SandboxRecord[],
   { signal, onUnavailable }: CleanupOptions,
 ): Promise<SandboxInfo[] | undefined> {
   try {
     const probe = await services.probes.probe(adapter, signal);
     if (probe.status === 'undetected') return undefined;
     if (probe.status === 'unhealthy') throw unavailable(adapter, probe, 'cleanup');
-    return await adapter.list({}, { signal });
+    return await listAll(adapter, records, signal);
   } catch (error) {
     if (signal?.aborted) throw error;
     onUnavailable?.(SandboxError.withContext(error, { operation: 'cleanup', runtime: adapter.runtime }));
     return undefined;
   }
+}
+
+/** Those too of which only the home is left. */
+async function listAll(
+  adapter: RuntimeAdapter,
+  records: readonly SandboxRecord[],
+  signal: AbortSignal | undefined,
+): Promise<SandboxInfo[]> {
+  const infos = await adapter.list({}, { signal });
+  return [...infos, ...(await missingSandboxes(adapter, {}, { infos, records }, { signal }))];
 }
 
 function isHeld(services: Services, name: string): boolean {

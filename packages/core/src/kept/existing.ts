@@ -204,7 +204,7 @@ function foundParts(
     initKey: labels?.initKey,
     async inspect(guest) {
       // What the guest itself has said is more than that.
-      if (launch === undefined || checked) return undefined;
+      if (launch === undefined || checked || info.state === 'missing') return undefined;
       const seen = await adapter.inspect(name, { spec: launch.spec });
       if (!checked) guest.report(reportExisting(launch, seen.readback ?? []));
       return seen;

@@ -1,6 +1,8 @@
 import type { ProbeResult, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import { inspectOrMissing } from '../lifecycle/homes.ts';
 import { LABEL } from '../naming/labels.ts';
+import type { SandboxRecord } from '../registry/registry.ts';
 import type { Services } from '../services/services.ts';
 
 export interface FoundSandbox {
@@ -35,7 +37,7 @@ export async function findSandbox(
   const recorded = services.adapters.find(({ runtime }) => runtime === record?.runtime);
   if (recorded !== undefined) {
     const elsewhere = wanted !== 'auto' && wanted !== recorded.runtime;
-    const info = await inspectAt(recorded, name, signal).catch((error) => {
+    const info = await inspectAt(recorded, name, record, signal).catch((error) => {
       if (elsewhere && SandboxError.is(error) && error.code === 'UNAVAILABLE') return undefined;
       throw error;
     });
@@ -47,7 +49,7 @@ export async function findSandbox(
   const others = services.adapters.filter((adapter) => adapter !== recorded);
   const found = await Promise.all(
     others.map((adapter) =>
-      inspectIfThere(services, adapter, { name, signal, absent }).catch((error) => {
+      inspectIfThere(services, adapter, { name, record, signal, absent }).catch((error) => {
         // The only one must say why it does not answer.
         if (services.adapters.length === 1 || signal?.aborted || !SandboxError.is(error)) throw error;
         unasked.push(error);
@@ -59,16 +61,23 @@ export async function findSandbox(
   return { found: first && ours(services, first), unasked, absent };
 }
 
+interface Search {
+  readonly name: string;
+  readonly record: SandboxRecord | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly absent: string[];
+}
+
 async function inspectIfThere(
   services: Services,
   adapter: RuntimeAdapter,
-  { name, signal, absent }: { name: string; signal: AbortSignal | undefined; absent: string[] },
+  { name, record, signal, absent }: Search,
 ): Promise<FoundSandbox | undefined> {
   if (!(await isThere(services, adapter, 'inspect', signal))) {
     absent.push(adapter.runtime);
     return undefined;
   }
-  const info = await inspectAt(adapter, name, signal);
+  const info = await inspectAt(adapter, name, record, signal);
   return info && { adapter, info };
 }
 
@@ -105,10 +114,11 @@ export function unavailable(
 async function inspectAt(
   adapter: RuntimeAdapter,
   name: string,
+  record: SandboxRecord | undefined,
   signal: AbortSignal | undefined,
 ): Promise<SandboxInfo | undefined> {
   try {
-    return await adapter.inspect(name, { signal });
+    return await inspectOrMissing(adapter, name, record, { signal });
   } catch (error) {
     if (SandboxError.is(error) && error.code === 'NOT_FOUND') return undefined;
     throw SandboxError.withContext(error, {

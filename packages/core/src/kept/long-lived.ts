@@ -83,7 +83,7 @@ export async function findOrMake(services: Services, request: KeptRequest): Prom
         const known = await keepRecord(services, found);
         request.check?.(found);
         checkOwner(found, request.options);
-        const isUsable = !request.options.recreate && !isHalfMade(found, known);
+        const isUsable = !request.options.recreate && !isMissing(found) && !isHalfMade(found, known);
         if (isUsable && !(await request.isOver?.(found))) return await openExisting(services, found, request);
       }
       return await request.make({ warnings: unasked.map(perhapsElsewhere), replaced: found });
@@ -130,9 +130,15 @@ async function keepRecord(
   { adapter, info }: FoundSandbox,
 ): Promise<SandboxRecord | undefined> {
   const known = await registry.get(info.name);
+  if (info.state === 'missing') return known;
   const record = adoptRecord(info, adapter.runtime, clock(), known);
   if (record !== null && record.instance !== known?.instance) await registry.put(record);
   return known;
+}
+
+/** Whether there is nothing of it but its home. */
+function isMissing({ info: { state } }: FoundSandbox): boolean {
+  return state === 'missing';
 }
 
 /** Nobody is making it any more. How far that got cannot be told, and never having run, it has nothing to lose. */
@@ -143,7 +149,7 @@ function isHalfMade({ info: { state } }: FoundSandbox, known: SandboxRecord | un
 
 export interface Making {
   readonly warnings: readonly string[];
-  /** Removed once all that can be decided beforehand is: a request that is refused costs nothing. */
+  /** Removed, unless it is `missing`, once all that can be decided beforehand is: a request that is refused costs nothing. */
   readonly replaced: FoundSandbox | undefined;
 }
 
@@ -177,11 +183,20 @@ async function make(
     ...{ lifecycle: 'long-lived', name, resolved, selected, workspace, options },
     ...{ image: tools.layer ?? image, layer: tools.layer?.name, tools: tools.tools },
   });
-  const launch = { ...planned, warnings: [...planned.warnings, ...tools.warnings, ...warnings] };
-  if (replaced !== undefined)
+  const all = [...planned.warnings, ...tools.warnings, ...warnings, ...lostWith(replaced)];
+  const launch = { ...planned, warnings: all };
+  // Of one that is missing there may be a new one meanwhile.
+  if (replaced !== undefined && !isMissing(replaced))
     await removeSandbox(services, selected.adapter, name, { volumes: false, signal });
   const readback = await makeSandbox(services, launch, signal);
   return startLongLived(services, launch, readback, signal);
+}
+
+function lostWith(replaced: FoundSandbox | undefined): string[] {
+  if (replaced === undefined || !isMissing(replaced)) return [];
+  return [
+    `this sandbox was no longer there: it was made again with its home, and without what else was changed in it`,
+  ];
 }
 
 /** Where no runtime can keep a sandbox but one could run it. Otherwise what stands against it all is the reason. */

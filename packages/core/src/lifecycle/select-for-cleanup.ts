@@ -104,8 +104,8 @@ function judge(candidate: CleanupCandidate, policy: CleanupPolicy, clock: Cleanu
     return keep(`in use: ${sessions === 1 ? 'one open session' : `${sessions} open sessions`}`);
   if (record.condemned) return remove('its removal was begun');
   if (record.lifecycle === 'ephemeral') return judgeOrphan(candidate, clock);
-  if (candidate.state === undefined && !mayBeMade(candidate, clock))
-    return { verdict: 'forget', reason: 'not there' };
+  if (candidate.state === undefined)
+    return mayBeMade(candidate, clock) ? keep('being made') : { verdict: 'forget', reason: 'not there' };
   if (isHalfMade(candidate) && candidate.owner === 'dead')
     return { ...remove('half made, and its program has ended'), volumes: false };
   if (candidate.endsWithOwner && candidate.owner === 'dead')

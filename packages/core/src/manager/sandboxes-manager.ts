@@ -12,6 +12,7 @@ import { findSandbox, isThere } from '../kept/find-sandbox.ts';
 import { openLongLived } from '../kept/long-lived.ts';
 import { workspacesOf } from '../kept/workspaces.ts';
 import { createEphemeral } from '../launch/ephemeral.ts';
+import { missingSandboxes } from '../lifecycle/homes.ts';
 import { unlessFailed } from '../monitoring/observer.ts';
 import { LABEL } from '../naming/labels.ts';
 import { validateName } from '../naming/names.ts';
@@ -181,9 +182,11 @@ class SandboxesManager implements Sandboxes {
       if (!sizes || signal?.aborted) throw error;
       return adapter.list(labels, { signal });
     });
-    const own = infos.filter(({ labels }) => labels[LABEL.scope] === scope);
     const { registry, held } = this.#services;
-    const records = new Map((await registry.list()).map((record) => [record.name, record]));
+    const known = await registry.list();
+    const missing = await missingSandboxes(adapter, labels, { infos, records: known }, { signal });
+    const own = [...infos, ...missing].filter(({ labels }) => labels[LABEL.scope] === scope);
+    const records = new Map(known.map((record) => [record.name, record]));
     const enforcement = new Map([...held].map((handle) => [handle.name, handle.enforcement]));
     return own.map((info) =>
       detailsOf(this.#services, adapter, info, records.get(info.name), enforcement.get(info.name)),

@@ -3,6 +3,7 @@ import type { RuntimeAdapter, SandboxInfo, SandboxState, SandboxStats } from '..
 import { RunningCommands } from '../command/running-commands.ts';
 import { type ErrorContext, toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import { inspectOrMissing } from '../lifecycle/homes.ts';
 import type { ReportResult } from '../policy/enforcement-report.ts';
 import type { EnforcementReport, Lifecycle } from '../policy/policy.ts';
 import { type GuestUser, parseUser } from '../policy/user.ts';
@@ -126,8 +127,11 @@ export class SandboxGuest {
   }
 
   async inspect(): Promise<SandboxInfo> {
-    const { adapter, name } = this;
-    return (await this.#parts.inspect?.(this)) ?? adapter.inspect(name);
+    const { adapter, name, lifecycle, services } = this;
+    const known = await this.#parts.inspect?.(this);
+    if (known !== undefined) return known;
+    if (lifecycle === 'ephemeral') return adapter.inspect(name);
+    return inspectOrMissing(adapter, name, await services.registry.get(name), {});
   }
 
   async stats(): Promise<SandboxStats> {
@@ -215,10 +219,11 @@ export class SandboxGuest {
 
 /** For a sandbox in a state that nothing of ours leads out of. */
 export function unusable(state: SandboxState, context: ErrorContext): SandboxError {
-  return new SandboxError('FAILED_PRECONDITION', `the sandbox is ${state}`, {
-    ...context,
-    hint: `Wait for it, or remove it: \`sandbox rm ${context.sandbox}\`.`,
-  });
+  const hint =
+    state === 'missing'
+      ? `Only its home is left: open its workspace to have it made again (\`sandbox exec --workspace DIR\`), or remove it: \`sandbox rm ${context.sandbox}\`.`
+      : `Wait for it, or remove it: \`sandbox rm ${context.sandbox}\`.`;
+  return new SandboxError('FAILED_PRECONDITION', `the sandbox is ${state}`, { ...context, hint });
 }
 
 /** The session had ended before: nothing was run. A command whose session ends under it is a result, `lost`. */

@@ -201,7 +201,8 @@ export class SandboxHandle implements Sandbox {
   }
 
   async #end(verb: 'stop' | 'kill'): Promise<void> {
-    const { adapter, name, lifecycle } = this.#guest;
+    const { adapter, name, lifecycle, state } = this.#guest;
+    if (state === 'missing') return;
     try {
       await adapter[verb](name);
     } catch (error) {

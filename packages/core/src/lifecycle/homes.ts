@@ -1,0 +1,60 @@
+import type { CallOptions, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
+import type { VolumeInfo } from '../adapter/volumes.ts';
+import { SandboxError } from '../errors/sandbox-error.ts';
+import { LABEL, parseLabels } from '../naming/labels.ts';
+import type { SandboxRecord } from '../registry/registry.ts';
+import { isUnused } from './select-for-cleanup.ts';
+
+interface Known {
+  /** What the runtime has. */
+  readonly infos: readonly SandboxInfo[];
+  readonly records: readonly SandboxRecord[];
+}
+
+/**
+ * Long-lived sandboxes of which a runtime has nothing but the home, whoever took the rest: `missing`. Each is listed, made again, cleaned up and removed by its name
+ * and its owner, as if it were there.
+ */
+export async function missingSandboxes(
+  { volumes }: RuntimeAdapter,
+  labels: Readonly<Record<string, string>>,
+  { infos, records }: Known,
+  { signal }: CallOptions,
+): Promise<SandboxInfo[]> {
+  const found = (await volumes?.list({ ...labels, [LABEL.lifecycle]: 'long-lived' }, { signal })) ?? [];
+  const there = new Set(infos.map(({ name }) => name));
+  const known = new Map(records.map((record) => [record.name, record]));
+  const missing = new Map<string, SandboxInfo>();
+  for (const volume of found) {
+    const name = parseLabels(volume.labels)?.name;
+    if (name === undefined || there.has(name) || isOfNewOne(volume, known.get(name))) continue;
+    missing.set(name, { name, state: 'missing', labels: volume.labels });
+  }
+  return [...missing.values()];
+}
+
+/** The one of this name; `NOT_FOUND` where there is neither a sandbox nor a home. */
+export async function inspectOrMissing(
+  adapter: RuntimeAdapter,
+  name: string,
+  record: SandboxRecord | undefined,
+  call: CallOptions,
+): Promise<SandboxInfo> {
+  try {
+    return await adapter.inspect(name, call);
+  } catch (error) {
+    if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
+    const known = { infos: [], records: record === undefined ? [] : [record] };
+    const [missing] = await missingSandboxes(adapter, { [LABEL.name]: name }, known, call);
+    if (missing === undefined) throw error;
+    return missing;
+  }
+}
+
+/** Whether it was made together with a sandbox that is just being made, or never was in the end. An older one is the home of an earlier sandbox. */
+export function isOfNewOne({ labels }: VolumeInfo, record: SandboxRecord | undefined): boolean {
+  if (record === undefined || !isUnused(record)) return false;
+  return (
+    labels[LABEL.instance] === record.instance && labels[LABEL.createdAt] === record.createdAt.toISOString()
+  );
+}
