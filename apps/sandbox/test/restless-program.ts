@@ -1,5 +1,11 @@
 // A program that makes, uses, stops and removes sandboxes, one thing after the other, until somebody kills it. What it does follows from the seed.
-import { createSandboxes, createSqliteRegistry, registryFile, type Sandbox } from '@sandbox/core';
+import {
+  createSandboxes,
+  createSqliteRegistry,
+  type OpenOptions,
+  registryFile,
+  type Sandbox,
+} from '@sandbox/core';
 import { loadAdapter } from './runtimes.ts';
 
 const [runtime = '', seed = '', precious = '', passing = '', idle = ''] = process.argv.slice(2);
@@ -22,14 +28,21 @@ function random(): number {
 }
 
 const policy = { memoryBytes: 128 * 2 ** 20 };
-async function open(workspace: string, use: (box: Sandbox) => Promise<unknown>): Promise<void> {
-  const box = await sandboxes.open({ workspace, policy, user: workspace === idle ? 'idle' : 'ann' });
+async function open(
+  workspace: string,
+  use: (box: Sandbox) => Promise<unknown>,
+  options: Partial<OpenOptions> = {},
+): Promise<void> {
+  const user = workspace === idle ? 'idle' : 'ann';
+  const box = await sandboxes.open({ workspace, policy, user, ...options });
   await use(box);
   await box.close();
 }
 
 const things: readonly (() => Promise<unknown>)[] = [
   () => open(precious, (box) => box.exec(['sh', '-c', 'cat ~/precious && date > ~/used'], { check: true })),
+  () =>
+    open(precious, (box) => box.exec(['cat', '/home/sandbox/precious'], { check: true }), { recreate: true }),
   () => open(passing, (box) => box.exec(['sh', '-c', 'date > ~/used'], { check: true })),
   () => open(passing, (box) => box.remove()),
   () => open(passing, (box) => box.stop({ graceMs: 0 })),

@@ -111,6 +111,15 @@ it('is gone with its home when it is removed', async () => {
   expect(await ours.registry.list()).toEqual([]);
 });
 
+it('is not made again with a home whose removal was begun', async () => {
+  const ours = program();
+  const name = await lose(ours);
+  await ours.registry.condemn(name);
+  const box = await ours.open();
+  expect((await box.exec(['sh', '-c', 'ls "$HOME"'])).stdout).toBe('');
+  expect(box.warnings).not.toContainEqual(expect.stringContaining('made again'));
+});
+
 it('is cleaned up when it was idle too long, and no sooner', async () => {
   const ours = program();
   const name = await lose(ours);

@@ -83,6 +83,14 @@ export async function findOrMake(services: Services, request: KeptRequest): Prom
         const known = await keepRecord(services, found);
         request.check?.(found);
         checkOwner(found, request.options);
+        if (isMissing(found) && known?.condemned) {
+          // Somebody has begun to remove it, and may have been killed over that.
+          await removeSandbox(services, found.adapter, request.name, {
+            volumes: true,
+            signal: request.signal,
+          });
+          continue;
+        }
         const isUsable = !request.options.recreate && !isMissing(found) && !isHalfMade(found, known);
         if (isUsable && !(await request.isOver?.(found))) return await openExisting(services, found, request);
       }
