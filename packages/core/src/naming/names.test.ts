@@ -74,6 +74,17 @@ test('no task is called what a workspace is', () => {
   expect(taskName('web', name.slice('sandbox-web-'.length))).not.toBe(name);
 });
 
+test('no volume of a project is called what the home of a workspace is', () => {
+  for (const workspace of ['/srv/project', '/srv/project-x']) {
+    const home = homeVolumeName(longLivedName(workspace));
+    const id = home.slice('sandbox-project-'.length);
+    const name = validateName(projectVolumeName(id));
+    expect(name).not.toBe(home);
+    expect(projectVolumeName(id)).toBe(name);
+    expect(name.slice('sandbox-project-'.length).length).toBeGreaterThan(40);
+  }
+});
+
 const id = fc.stringMatching(/^[A-Za-z0-9_.-]{1,40}$/).filter((text) => text !== 'run' && text !== 'project');
 
 test('every pair of ids gives a valid name of its own, the same every time', () => {

@@ -9,6 +9,7 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 const MAX_NAME = 63;
 const HASH_DIGITS = 12;
 const ENDS_IN_HASH = /-[0-9a-f]{12}$/;
+const HOME_OF_WORKSPACE = /-[0-9a-f]{12}-home$/;
 /** Names of users come from everywhere (logins, addresses, directories): anything that can be printed on one line. */
 const USER_NAME = /^(?!\s)[^\p{C}\p{Zl}\p{Zp}]{1,128}(?<!\s)$/u;
 const ID = /^[A-Za-z0-9_.-]{1,40}$/;
@@ -50,8 +51,12 @@ export function homeVolumeName(name: string): string {
   return `${name}-home`;
 }
 
+/** `sandbox-project-<project>`; where the home of a workspace's sandbox could be called that too, a hash that is longer than any id is in place of the id. */
 export function projectVolumeName(project: string): string {
-  return `sandbox-project-${validateId(project, 'project')}`;
+  const prefix = 'sandbox-project-';
+  const plain = prefix + validateId(project, 'project');
+  if (!HOME_OF_WORKSPACE.test(plain)) return plain;
+  return (prefix + createHash('sha256').update(project).digest('hex')).slice(0, MAX_NAME);
 }
 
 /** Returns the name of a sandbox or volume, or throws `INVALID_ARGUMENT`. A valid name is also safe as a path component, a host name and a word of a command line. */
