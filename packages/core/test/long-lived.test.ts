@@ -10,6 +10,8 @@ import {
   LABEL,
   type OpenOptions,
   type RuntimeAdapter,
+  type Sandbox,
+  type SandboxDetails,
   SandboxError,
   type Sandboxes,
   type SandboxesOptions,
@@ -406,6 +408,37 @@ describe('a sandbox that is there', () => {
     expect(await registry.list()).toHaveLength(1);
     const again = await sandboxes.open(options());
     expect((await again.exec(['sh', '-c', 'cat "$HOME/file"'])).stdout).toBe('kept\n');
+  });
+});
+
+describe('one that somebody else has made meanwhile', () => {
+  it('stays when this one could not be made', async () => {
+    const first = setUp();
+    const boxes: Sandbox[] = [];
+    const second = setUp(() => ({
+      async create() {
+        boxes.push(await first.sandboxes.open(options()));
+        throw new SandboxError('UNSUPPORTED', 'not here');
+      },
+    }));
+    await expect(second.sandboxes.open(options())).rejects.toMatchObject({ message: 'not here' });
+    expect((await boxes[0]?.exec(['echo', 'hi']))?.stdout).toBe('hi\n');
+    expect(await first.adapter.list({})).toMatchObject([{ state: 'running' }]);
+  });
+
+  it('is opened, and not removed for the half made one that was seen before', async () => {
+    expect(await once(openElsewhere('dies'), 'exit')).toEqual([null, 'SIGKILL']);
+    const first = setUp();
+    let made: SandboxDetails | undefined;
+    const late = setUp((adapter) => ({
+      async inspect(...call) {
+        const seen = await adapter.inspect(...call);
+        made ??= await (await first.sandboxes.open(options())).inspect();
+        return seen;
+      },
+    }));
+    const second = await late.sandboxes.open(options());
+    expect((await second.inspect()).labels).toEqual(made?.labels);
   });
 });
 

@@ -4,7 +4,7 @@ import { throwIfAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { callersWorkspace, checkEnabled, type KnownCaller, knownCaller } from '../launch/caller.ts';
 import { createEphemeral, launchSignal } from '../launch/ephemeral.ts';
-import { makeSandbox, removeSandbox } from '../launch/launch.ts';
+import { makeSandbox, removeReplaced, removeSandbox } from '../launch/launch.ts';
 import { checkAtRuntime, checkCount, imageFor, planLaunch, resolveRequest } from '../launch/launch-plan.ts';
 import { type SelectedRuntime, selectRuntime } from '../launch/select-runtime.ts';
 import { isUnused } from '../lifecycle/select-for-cleanup.ts';
@@ -195,7 +195,7 @@ async function make(
   const launch = { ...planned, warnings: all };
   // Of one that is missing there may be a new one meanwhile.
   if (replaced !== undefined && !isMissing(replaced))
-    await removeSandbox(services, selected.adapter, name, { volumes: false, signal });
+    await removeReplaced(services, selected.adapter, replaced.info, { volumes: false, signal });
   const readback = await makeSandbox(services, launch, signal);
   return startLongLived(services, launch, readback, signal);
 }

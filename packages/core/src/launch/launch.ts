@@ -1,7 +1,8 @@
 import { type GuestSession, openSession } from '@sandbox/guest';
-import type { Readback, RuntimeAdapter } from '../adapter/adapter.ts';
+import type { Readback, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
+import { LABEL } from '../naming/labels.ts';
 import { enforcementReport, type ReportResult } from '../policy/enforcement-report.ts';
 import type { Services } from '../services/services.ts';
 import type { LaunchPlan } from './launch-plan.ts';
@@ -78,9 +79,11 @@ export async function failed(
   const reason = toSandboxError(error, { operation, runtime: adapter.runtime, sandbox: spec.name }, signal);
   if (reason.code === 'UNAVAILABLE') services.probes.forget(adapter);
   try {
+    const clearing = AbortSignal.timeout(CLEAR_MS);
+    if (spec.lifecycle === 'ephemeral')
+      await removeSandbox(services, adapter, spec.name, { volumes: true, signal: clearing });
     // The home of a long-lived one may be older than this launch.
-    const volumes = spec.lifecycle === 'ephemeral';
-    await removeSandbox(services, adapter, spec.name, { volumes, signal: AbortSignal.timeout(CLEAR_MS) });
+    else await removeIfSame(services, adapter, spec, { volumes: false, signal: clearing });
     return reason;
   } catch {
     // Its record stays, so that cleanup finds it.
@@ -100,4 +103,34 @@ export async function removeSandbox(
   if (options.volumes) await services.registry.condemn(name);
   await adapter.remove(name, options);
   await services.registry.remove(name);
+}
+
+/** False, and nothing is removed, where the long-lived sandbox of this name is one that somebody else has made meanwhile: each has a key of its own. */
+export async function removeIfSame(
+  services: Services,
+  adapter: RuntimeAdapter,
+  { name, labels }: Pick<SandboxInfo, 'name' | 'labels'>,
+  options: { readonly volumes: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<boolean> {
+  const { signal } = options;
+  const now = await adapter.inspect(name, { signal }).catch((error) => {
+    if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
+  });
+  if (now !== undefined && now.labels[LABEL.initKey] !== labels[LABEL.initKey]) return false;
+  await removeSandbox(services, adapter, name, options);
+  return true;
+}
+
+/** The same for one that is to be made again. Throws what is a reason to look again. */
+export async function removeReplaced(
+  services: Services,
+  adapter: RuntimeAdapter,
+  replaced: Pick<SandboxInfo, 'name' | 'labels'>,
+  options: { readonly volumes: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  if (await removeIfSame(services, adapter, replaced, options)) return;
+  const { name } = replaced;
+  throw new SandboxError('ALREADY_EXISTS', `${name} has just been made again by somebody else`, {
+    ...{ operation: 'open', runtime: adapter.runtime, sandbox: name, hint: 'Try again.' },
+  });
 }

@@ -6,7 +6,7 @@ import { findOrMake, type Making } from '../kept/long-lived.ts';
 import { startLongLived } from '../kept/long-lived-guest.ts';
 import { checkEnabled, knownCaller } from '../launch/caller.ts';
 import { launchSignal } from '../launch/ephemeral.ts';
-import { makeSandbox, removeSandbox } from '../launch/launch.ts';
+import { makeSandbox, removeReplaced, removeSandbox } from '../launch/launch.ts';
 import { checkCount, imageFor, type LaunchPlan, planLaunch, resolveRequest } from '../launch/launch-plan.ts';
 import { selectRuntime } from '../launch/select-runtime.ts';
 import { judgeInstance } from '../naming/instance.ts';
@@ -162,7 +162,8 @@ async function make(services: Services, request: TaskRequest, { replaced }: Maki
   // Where the volume is, there are all tasks of its project.
   const elsewhere = known === undefined ? unasked.map(perhapsElsewhere) : [];
   const launch = { ...planned, warnings: [...planned.warnings, ...tools.warnings, ...elsewhere] };
-  if (replaced !== undefined) await removeSandbox(services, adapter, name, { volumes: true, signal });
+  if (replaced !== undefined)
+    await removeReplaced(services, adapter, replaced.info, { volumes: true, signal });
   try {
     const readback = await makeSandbox(services, launch, signal);
     await checkVolume(services, launch, labels, { isNew: known === undefined, signal });
