@@ -238,11 +238,12 @@ test('a place that cannot be used is done without', async () => {
 describe('without the file', () => {
   const mark = { at, boot: { bootId: 'b', elapsedMs: 1 } };
   /** It can be read then, and no more. */
-  const newer = () => {
+  const version = (number: number) => {
     const other = new DatabaseSync(file);
-    other.exec('PRAGMA user_version = 99');
+    other.exec(`PRAGMA user_version = ${number}`);
     other.close();
   };
+  const newer = () => version(99);
 
   test('a mark that is in it counts for nothing: uses since then may not be', async () => {
     const registry = open();
@@ -269,6 +270,31 @@ describe('without the file', () => {
     expect(await open().list()).toEqual([{ ...record('a'), lastUsedAt: new Date(at.getTime() + 1) }]);
     expect(warnings).toHaveLength(1);
     await registry.close();
+  });
+
+  test('what was only read meanwhile is not written over what others have done', async () => {
+    const registry = open();
+    for (const name of ['used', 'removed', 'mine']) await registry.put(record(name));
+    await registry.condemn('used');
+    newer();
+    await registry.close();
+    await registry.touch('mine', new Date(at.getTime() + 1));
+    version(REGISTRY_FILE.migrations.length);
+    const other = open();
+    await other.touch('used', new Date(at.getTime() + 2));
+    await other.remove('removed');
+    const later = performance.now() + 61_000;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => later);
+    try {
+      await registry.list();
+    } finally {
+      clock.mockRestore();
+    }
+    expect(await other.list()).toEqual([
+      { ...record('mine'), lastUsedAt: new Date(at.getTime() + 1) },
+      { ...record('used'), lastUsedAt: new Date(at.getTime() + 2) },
+    ]);
+    await Promise.all([registry.close(), other.close()]);
   });
 });
 

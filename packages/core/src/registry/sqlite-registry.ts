@@ -40,6 +40,13 @@ export function createSqliteRegistry(options: SqliteRegistryOptions): Registry {
   return new SqliteRegistry(options);
 }
 
+interface Meanwhile {
+  readonly memory: Registry;
+  /** What could be read of the file: as far as it is unchanged, others may know better when it can be used again. */
+  readonly read: ReadonlySet<SandboxRecord>;
+  readonly until: number;
+}
+
 class SqliteRegistry implements Registry {
   readonly id: string;
   readonly #file: string;
@@ -47,7 +54,7 @@ class SqliteRegistry implements Registry {
   #open: OpenSqliteFile<Name> | undefined;
   #suspect = false;
   /** What is remembered while the file cannot be used. */
-  #meanwhile: { readonly memory: Registry; readonly until: number } | undefined;
+  #meanwhile: Meanwhile | undefined;
 
   constructor({ file, onWarning = () => {} }: SqliteRegistryOptions) {
     this.id = idOf(file);
@@ -118,7 +125,7 @@ class SqliteRegistry implements Registry {
     const end = performance.now() + PATIENCE_MS;
     let attempts = 0;
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
-      const remembered = (await this.#meanwhile?.memory.list()) ?? [];
+      const remembered = await changedIn(this.#meanwhile);
       try {
         // Without a pause in between: another call may close what this one has opened.
         return work(this.#statements(remembered));
@@ -156,10 +163,13 @@ class SqliteRegistry implements Registry {
   }
 
   #doWithout(error: unknown, fault: SqliteFault): Registry {
-    const memory = this.#meanwhile?.memory ?? createMemoryRegistry(readable(this.#file));
-    if (this.#meanwhile === undefined) this.#warn(withoutIt(this.#file, error, fault));
-    this.#meanwhile = { memory, until: performance.now() + RETRY_MS };
-    return memory;
+    const until = performance.now() + RETRY_MS;
+    if (this.#meanwhile === undefined) {
+      this.#warn(withoutIt(this.#file, error, fault));
+      const read = readable(this.#file);
+      this.#meanwhile = { memory: createMemoryRegistry(read), read: new Set(read), until };
+    } else this.#meanwhile = { ...this.#meanwhile, until };
+    return this.#meanwhile.memory;
   }
 
   #drop(): void {
@@ -171,6 +181,12 @@ class SqliteRegistry implements Registry {
       // What cannot even be closed is of no use either.
     }
   }
+}
+
+/** A record never changes: another one takes its place. */
+async function changedIn(meanwhile: Meanwhile | undefined): Promise<SandboxRecord[]> {
+  const records = (await meanwhile?.memory.list()) ?? [];
+  return records.filter((record) => !meanwhile?.read.has(record));
 }
 
 /** A registry that was lost is the same one when it is made again. */
