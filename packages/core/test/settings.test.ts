@@ -205,6 +205,23 @@ describe('what is configured', () => {
     await (await sandboxes.create({ user: 'ann' })).remove();
   });
 
+  it('says how many a user may have, also of those that are asked for at the same moment', async () => {
+    const { sandboxes, open, registry } = setUp({
+      settings: { ceilings: { familiar: { maxSandboxes: 2 } } },
+    });
+    const create = () => sandboxes.create({ user: 'ann' });
+    const all = await Promise.allSettled([
+      create(),
+      open({ user: 'ann' }),
+      ...Array.from({ length: 4 }, create),
+    ]);
+    const refused = all.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    const full = { code: 'RESOURCE_EXHAUSTED', message: expect.stringContaining('max_sandboxes') };
+    expect(refused).toEqual(Array.from({ length: 4 }, () => expect.objectContaining(full)));
+    expect(await sandboxes.list()).toHaveLength(2);
+    expect(await registry.list()).toHaveLength(2);
+  });
+
   it('is in a file that no workspace may contain', async () => {
     const { sandboxes, open } = setUp();
     configFile = join(workspace, 'sandbox.toml');

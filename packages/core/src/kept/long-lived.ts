@@ -196,7 +196,7 @@ async function make(
   // Of one that is missing there may be a new one meanwhile.
   if (replaced !== undefined && !isMissing(replaced))
     await removeReplaced(services, selected.adapter, replaced.info, { volumes: false, signal });
-  const readback = await makeSandbox(services, launch, signal);
+  const readback = await makeSandbox(services, launch, { signal, isOneMore: replaced === undefined });
   return startLongLived(services, launch, readback, signal);
 }
 

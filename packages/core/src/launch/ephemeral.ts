@@ -33,7 +33,7 @@ export async function createEphemeral(services: Services, request: EphemeralRequ
   const { options } = request;
   const signal = launchSignal(services, options.signal);
   const launch = await planEphemeral(services, request, signal);
-  const readback = await makeSandbox(services, launch, signal);
+  const readback = await makeSandbox(services, launch, { signal, isOneMore: true });
   const guest = new SandboxGuest(
     ephemeralParts(services, launch, readback, request.start ? signal : services.closing.signal),
   );

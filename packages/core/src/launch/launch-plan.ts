@@ -249,19 +249,25 @@ export async function checkAtRuntime(workspace: CheckedWorkspace, { probe }: Sel
   await checkWorkspace(workspace.path, { protectedPaths: protectedByEndpoint(probe.endpoint, homedir()) });
 }
 
-/** Refuses one more sandbox to a user who has as many as the trust level allows. */
+/**
+ * Refuses one more sandbox to a user who has as many as the trust level allows. Of those that are asked for at the same moment each is recorded first, and
+ * then only those count that were before it.
+ */
 export async function checkCount(
-  services: Services,
-  resolved: ResolvedPolicy,
+  { registry }: Services,
+  { ceiling, trust }: ResolvedPolicy,
   user: string | null,
+  recorded?: SandboxRecord,
 ): Promise<void> {
-  if (resolved.ceiling.maxSandboxes === undefined) return;
-  const records = await services.registry.list();
-  checkSandboxCount(
-    records.filter((record) => record.user === user).length,
-    resolved.trust,
-    resolved.ceiling,
-  );
+  if (ceiling.maxSandboxes === undefined) return;
+  const records = await registry.list();
+  const others = records.filter((other) => other.user === user && (!recorded || isBefore(other, recorded)));
+  checkSandboxCount(others.length, trust, ceiling);
+}
+
+function isBefore(other: SandboxRecord, { name, createdAt }: SandboxRecord): boolean {
+  const ageMs = createdAt.getTime() - other.createdAt.getTime();
+  return ageMs === 0 ? other.name < name : ageMs > 0;
 }
 
 function checkSharesFiles(adapter: RuntimeAdapter, probe: ProbeResult, path: string): void {

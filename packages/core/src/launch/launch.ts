@@ -5,21 +5,28 @@ import { SandboxError } from '../errors/sandbox-error.ts';
 import { LABEL } from '../naming/labels.ts';
 import { enforcementReport, type ReportResult } from '../policy/enforcement-report.ts';
 import type { Services } from '../services/services.ts';
-import type { LaunchPlan } from './launch-plan.ts';
+import { checkCount, type LaunchPlan } from './launch-plan.ts';
 import { proveWorkspace } from './workspace-proof.ts';
 
 /** What clearing away may take, when a launch has failed and somebody waits for the reason. */
 const CLEAR_MS = 15_000;
 
+export interface MakeOptions {
+  readonly signal: AbortSignal | undefined;
+  /** False for one that takes the place of another. */
+  readonly isOneMore: boolean;
+}
+
 /** Makes what was planned, recorded before it is made, and compares what the runtime says of it with what was asked. */
 export async function makeSandbox(
   services: Services,
   launch: LaunchPlan,
-  signal: AbortSignal | undefined,
+  { signal, isOneMore }: MakeOptions,
 ): Promise<readonly Readback[]> {
-  const { adapter, spec, record } = launch;
+  const { adapter, spec, record, resolved } = launch;
   await services.registry.put(record);
   try {
+    if (isOneMore) await checkCount(services, resolved, record.user, record);
     const { readback } = await adapter.create(spec, { signal });
     reportOf(launch, readback);
     return readback;

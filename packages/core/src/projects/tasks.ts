@@ -165,7 +165,7 @@ async function make(services: Services, request: TaskRequest, { replaced }: Maki
   if (replaced !== undefined)
     await removeReplaced(services, adapter, replaced.info, { volumes: true, signal });
   try {
-    const readback = await makeSandbox(services, launch, signal);
+    const readback = await makeSandbox(services, launch, { signal, isOneMore: replaced === undefined });
     await checkVolume(services, launch, labels, { isNew: known === undefined, signal });
     return await startLongLived(services, launch, readback, signal);
   } catch (error) {
