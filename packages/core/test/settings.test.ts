@@ -9,8 +9,10 @@ import {
   createMemoryRegistry,
   createSandboxes,
   fixedSettings,
+  formatInstance,
   LABEL,
   lowerTrust,
+  readInstance,
   type Sandboxes,
   type SandboxRecord,
   type SettingsSource,
@@ -220,6 +222,32 @@ describe('what is configured', () => {
     expect(refused).toEqual(Array.from({ length: 4 }, () => expect.objectContaining(full)));
     expect(await sandboxes.list()).toHaveLength(2);
     expect(await registry.list()).toHaveLength(2);
+  });
+
+  it('does not count what a killed program had, and what it had not made yet', async () => {
+    const { sandboxes, registry, open } = setUp({
+      settings: { ceilings: { familiar: { maxSandboxes: 2 } } },
+    });
+    const dead = formatInstance({ ...readInstance(), startTime: '1' });
+    for (const lifecycle of ['ephemeral', 'long-lived'] as const) {
+      await registry.put({
+        ...{ name: `sandbox-${lifecycle}`, runtime: 'reference', lifecycle, workspace: null, user: 'ann' },
+        ...{ trust: 'familiar', instance: dead, createdAt: new Date(0), lastUsedAt: new Date(0) },
+      });
+    }
+    await (await sandboxes.create({ user: 'ann' })).remove();
+    await registry.put({
+      ...{
+        name: 'sandbox-kept',
+        runtime: 'elsewhere',
+        lifecycle: 'long-lived',
+        workspace: null,
+        user: 'ann',
+      },
+      ...{ trust: 'familiar', instance: dead, createdAt: new Date(0), lastUsedAt: new Date(1) },
+    });
+    await open({ user: 'ann' });
+    await expect(sandboxes.create({ user: 'ann' })).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
 
   it('is in a file that no workspace may contain', async () => {

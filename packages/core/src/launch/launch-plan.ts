@@ -5,10 +5,13 @@ import { SandboxError } from '../errors/sandbox-error.ts';
 import type { ImageRequest } from '../images/image-cache.ts';
 import { readImageNotes } from '../images/image-notes.ts';
 import { buildSpec, type RootSource, systemPath, type UsedOfImage } from '../lifecycle/build-spec.ts';
+import { isUnused } from '../lifecycle/select-for-cleanup.ts';
 import type { Purpose } from '../monitoring/execution.ts';
 import { purposeOf } from '../monitoring/purpose.ts';
+import { judgeInstance } from '../naming/instance.ts';
 import { labelsFor } from '../naming/labels.ts';
 import { ephemeralName } from '../naming/names.ts';
+import { lookupProcess, readInstance } from '../naming/read-instance.ts';
 import { checkSandboxCount } from '../policy/ceilings.ts';
 import { policyHash, policyLabel } from '../policy/compare-policies.ts';
 import { guestIdentity } from '../policy/guest-identity.ts';
@@ -262,12 +265,18 @@ export async function checkCount(
   if (ceiling.maxSandboxes === undefined) return;
   const records = await registry.list();
   const others = records.filter((other) => other.user === user && (!recorded || isBefore(other, recorded)));
-  checkSandboxCount(others.length, trust, ceiling);
+  checkSandboxCount(others.filter(mayBeThere).length, trust, ceiling);
 }
 
 function isBefore(other: SandboxRecord, { name, createdAt }: SandboxRecord): boolean {
   const ageMs = createdAt.getTime() - other.createdAt.getTime();
   return ageMs === 0 ? other.name < name : ageMs > 0;
+}
+
+/** Not what has ended with the program that made it, nor what a program had begun to make that was killed. */
+function mayBeThere(record: SandboxRecord): boolean {
+  if (record.lifecycle === 'long-lived' && !isUnused(record)) return true;
+  return judgeInstance(record.instance, readInstance(), lookupProcess) !== 'dead';
 }
 
 function checkSharesFiles(adapter: RuntimeAdapter, probe: ProbeResult, path: string): void {
