@@ -102,6 +102,17 @@ it('is its owner’s, and where it was', async () => {
   expect((await both.open(options)).runtime).toBe('reference');
 });
 
+it('is of whom it was last made for, where its home is older and nobody’s', async () => {
+  const ours = program();
+  await (await ours.open({ user: undefined })).close();
+  await (await ours.open({ recreate: true })).close();
+  const { createdAt } = (await ours.adapter.list())[0] ?? {};
+  const name = await lose(ours);
+  expect(await ours.sandboxes.list()).toMatchObject([{ name, user: 'ann' }]);
+  expect((await ours.sandboxes.list())[0]?.createdAt?.getTime()).toBeLessThan(createdAt?.getTime() ?? 0);
+  await expect(ours.open({ user: 'bob' })).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+});
+
 it('is gone with its home when it is removed', async () => {
   const ours = program();
   const box = await ours.sandboxes.get(await lose(ours));

@@ -16,7 +16,7 @@ interface Known {
  * and its owner, as if it were there.
  */
 export async function missingSandboxes(
-  { volumes }: RuntimeAdapter,
+  { runtime, volumes }: RuntimeAdapter,
   labels: Readonly<Record<string, string>>,
   { infos, records }: Known,
   { signal }: CallOptions,
@@ -28,9 +28,18 @@ export async function missingSandboxes(
   for (const volume of found) {
     const name = parseLabels(volume.labels)?.name;
     if (name === undefined || there.has(name) || isOfNewOne(volume, known.get(name))) continue;
-    missing.set(name, { name, state: 'missing', labels: volume.labels });
+    const record = known.get(name);
+    missing.set(name, missingOf(name, volume, record?.runtime === runtime ? record : undefined));
   }
   return [...missing.values()];
+}
+
+/** A home that was nobody's is still called so where the sandbox was made again for somebody: his things are in it now. */
+function missingOf(name: string, volume: VolumeInfo, record: SandboxRecord | undefined): SandboxInfo {
+  const owner = record?.user == null ? {} : { [LABEL.user]: record.user };
+  const labels = { ...owner, ...volume.labels };
+  const createdAt = parseLabels(labels)?.createdAt ?? volume.createdAt;
+  return { name, state: 'missing', labels, ...(createdAt && { createdAt }) };
 }
 
 /** The one of this name; `NOT_FOUND` where there is neither a sandbox nor a home. */
