@@ -113,6 +113,24 @@ it('is of whom it was last made for, where its home is older and nobody’s', as
   await expect(ours.open({ user: 'bob' })).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
 });
 
+it('is not taken for the one that is at another runtime', async () => {
+  const ours = program();
+  await lose(ours);
+  const elsewhere = createPlainAdapter({ runtime: 'elsewhere', directory: join(base, 'elsewhere') });
+  const options = {
+    workspace: join(base, 'work'),
+    policy: { workspaceAccess: 'none' },
+    user: 'ann',
+  } as const;
+  const at = (adapters: RuntimeAdapter[]) => {
+    const sandboxes = createSandboxes({ adapters, scope: 'test' });
+    opened.push(sandboxes);
+    return sandboxes.open(options);
+  };
+  await (await at([elsewhere])).close();
+  expect((await at([ours.adapter, elsewhere])).runtime).toBe('elsewhere');
+});
+
 it('is gone with its home when it is removed', async () => {
   const ours = program();
   const box = await ours.sandboxes.get(await lose(ours));

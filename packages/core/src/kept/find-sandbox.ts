@@ -57,7 +57,9 @@ export async function findSandbox(
       }),
     ),
   );
-  const first = found.find((candidate) => candidate !== undefined);
+  const there = found.filter((candidate) => candidate !== undefined);
+  // A home that was left behind at one runtime is less than the sandbox at another.
+  const first = there.find(({ info: { state } }) => state !== 'missing') ?? there[0];
   return { found: first && ours(services, first), unasked, absent };
 }
 
