@@ -222,25 +222,29 @@ describe('a sandbox that is there', () => {
     });
   });
 
-  it('is not made a second time elsewhere while its runtime is down, unless the caller insists', async () => {
-    const registry = createMemoryRegistry();
-    const up = createPlainAdapter({ directory: base });
-    const down = {
-      ...up,
-      inspect: async () => {
-        throw new SandboxError('UNAVAILABLE', 'the engine is down');
-      },
-    };
-    const second = createPlainAdapter({ runtime: 'second', directory: join(base, 'second') });
-    const first = createSandboxes({ adapter: up, registry });
-    const both = createSandboxes({ adapters: [down, second], registry });
-    opened.push(first, both);
-    await first.open(options());
-    await expect(both.open(options())).rejects.toMatchObject({
-      ...{ code: 'UNAVAILABLE', runtime: 'reference', hint: expect.stringContaining('--runtime') },
-    });
-    expect(await second.list({})).toEqual([]);
-  });
+  it.each(['UNAVAILABLE', 'DEADLINE_EXCEEDED'] as const)(
+    'is not made a second time elsewhere while its runtime is %s, unless the caller insists',
+    async (code) => {
+      const registry = createMemoryRegistry();
+      const up = createPlainAdapter({ directory: base });
+      const down = {
+        ...up,
+        inspect: async () => {
+          throw new SandboxError(code, 'the engine is down');
+        },
+      };
+      const second = createPlainAdapter({ runtime: 'second', directory: join(base, 'second') });
+      const first = createSandboxes({ adapter: up, registry });
+      const both = createSandboxes({ adapters: [down, second], registry });
+      opened.push(first, both);
+      await first.open(options());
+      await expect(both.open(options())).rejects.toMatchObject({
+        ...{ code, runtime: 'reference', hint: expect.stringContaining('--runtime') },
+      });
+      expect(await second.list({})).toEqual([]);
+      expect((await both.open(options({ runtime: 'second' }))).runtime).toBe('second');
+    },
+  );
 
   it('is made with a warning where a runtime that may have it cannot be asked', async () => {
     const second = createPlainAdapter({ runtime: 'second', directory: base });

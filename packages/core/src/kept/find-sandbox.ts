@@ -38,7 +38,7 @@ export async function findSandbox(
   if (recorded !== undefined) {
     const elsewhere = wanted !== 'auto' && wanted !== recorded.runtime;
     const info = await inspectAt(recorded, name, record, signal).catch((error) => {
-      if (elsewhere && SandboxError.is(error) && error.code === 'UNAVAILABLE') return undefined;
+      if (elsewhere && !signal?.aborted && doesNotAnswer(error)) return undefined;
       throw error;
     });
     if (info !== undefined)
@@ -61,6 +61,10 @@ export async function findSandbox(
   // A home that was left behind at one runtime is less than the sandbox at another.
   const first = there.find(({ info: { state } }) => state !== 'missing') ?? there[0];
   return { found: first && ours(services, first), unasked, absent };
+}
+
+function doesNotAnswer(error: unknown): boolean {
+  return SandboxError.is(error) && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
 }
 
 interface Search {
