@@ -10,6 +10,7 @@ import {
   formatInstance,
   LABEL,
   labelsFor,
+  type RuntimeAdapter,
   readInstance,
   SandboxError,
   type Sandboxes,
@@ -464,6 +465,23 @@ it('what is gone is forgotten, and not what another program has recorded in its 
   const sandboxes = createSandboxes({ adapter, registry: { ...registry, remove }, scope: 'test' });
   await sandboxes.cleanup();
   expect(await registry.get(box.name)).toEqual(living);
+  await sandboxes.close();
+});
+
+it('what is removed takes no record with it that another program has put in its place', async () => {
+  const plain = createPlainAdapter({ directory: base });
+  const adapter: RuntimeAdapter = {
+    ...plain,
+    async remove(...call) {
+      await plain.remove(...call);
+      await registry.put(others);
+    },
+  };
+  const { registry, sandboxes, open } = setUp('test', { adapter });
+  const box = await open('a');
+  const others = { ...((await registry.get(box.name)) as SandboxRecord), instance: deadInstance() };
+  await box.remove();
+  expect(await registry.list()).toMatchObject([{ name: box.name, instance: others.instance }]);
   await sandboxes.close();
 });
 

@@ -107,9 +107,13 @@ export async function removeSandbox(
   name: string,
   options: { readonly volumes: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  if (options.volumes) await services.registry.condemn(name);
+  const { registry } = services;
+  const known = await registry.get(name);
+  // Of this name there may be one at another runtime, and soon a new one of another program.
+  const record = known?.runtime === adapter.runtime ? known : undefined;
+  if (record !== undefined && options.volumes) await registry.condemn(name);
   await adapter.remove(name, options);
-  await services.registry.remove(name);
+  if (record !== undefined) await registry.remove(name, record.instance);
 }
 
 /** False, and nothing is removed, where the long-lived sandbox of this name is one that somebody else has made meanwhile: each has a key of its own. */
