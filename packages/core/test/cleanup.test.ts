@@ -485,6 +485,31 @@ it('what is removed takes no record with it that another program has put in its 
   await sandboxes.close();
 });
 
+it('two of one workspace at two runtimes go in the end, and the later use of the two counts for both', async () => {
+  const registry = createMemoryRegistry();
+  const elsewhere = () => createPlainAdapter({ runtime: 'elsewhere', directory: join(base, 'elsewhere') });
+  for (const adapter of [createPlainAdapter({ directory: base }), elsewhere()]) {
+    const { sandboxes, open } = setUp('test', { adapter, registry });
+    const box = await open('a');
+    await sandboxes.close();
+    await registry.remove(box.name);
+  }
+  const sweep = async (days: number) => {
+    const adapters = [createPlainAdapter({ directory: base }), elsewhere()];
+    const at = { now: new Date(Date.now() + days * DAY_MS), boot: { bootId: `day ${days}`, elapsedMs: 1 } };
+    await using sandboxes = createSandboxes({ adapters, registry, scope: 'test', clock: () => at });
+    const { removed, failed } = await sandboxes.cleanup({ mode: 'automatic' });
+    expect(failed).toEqual([]);
+    return removed.length;
+  };
+  expect(await sweep(0)).toBe(0);
+  const [record] = await registry.list();
+  expect(await sweep(15)).toBe(0);
+  expect(await registry.list()).toMatchObject([{ runtime: record?.runtime, lastUsedAt: record?.lastUsedAt }]);
+  expect([await sweep(31), await sweep(33)]).toEqual([0, 2]);
+  expect(await registry.list()).toEqual([]);
+});
+
 it('one whose removal was not finished goes, with its home', async () => {
   const { adapter, registry, open } = setUp();
   const box = await open('a', 'owner');

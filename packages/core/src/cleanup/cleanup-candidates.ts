@@ -28,9 +28,10 @@ export function candidatesAt(
   const { scope } = services.options;
   const clock = services.clock();
   const judged = judge(services, adapter);
-  const known = new Map(
-    records.filter(({ runtime }) => runtime === adapter.runtime).map((record) => [record.name, record]),
-  );
+  const known = new Map<string, SandboxRecord>();
+  const elsewhere = new Map<string, SandboxRecord>();
+  for (const record of records)
+    (record.runtime === adapter.runtime ? known : elsewhere).set(record.name, record);
   const candidates: Candidate[] = [];
   const unknown: SandboxRecord[] = [];
   for (const info of infos) {
@@ -40,15 +41,20 @@ export function candidatesAt(
     const record =
       info.state === 'missing' && recorded !== undefined
         ? recorded
-        : adoptRecord(info, adapter.runtime, clock, recorded);
+        : adoptRecord(info, adapter.runtime, clock, recorded ?? useOf(elsewhere.get(info.name)));
     if (record === null || info.labels[LABEL.scope] !== scope) continue;
     candidates.push(judged(record, info));
     // Another program's record of one that it came too late to make.
-    const isOther = recorded?.instance !== record.instance;
+    const isOther = recorded?.instance !== record.instance && !elsewhere.has(info.name);
     if (record.lifecycle === 'long-lived' && isOther) unknown.push(record);
   }
   candidates.push(...[...known.values()].map((record) => judged(record)));
   return { candidates, unknown };
+}
+
+/** Of two of one name at two runtimes one has the record, and when either was last used is in it. That one is being removed says nothing of the other. */
+function useOf(record: SandboxRecord | undefined): SandboxRecord | undefined {
+  return record && { ...record, condemned: undefined };
 }
 
 function judge(services: Services, adapter: RuntimeAdapter) {
