@@ -505,6 +505,30 @@ describe('the workspace', () => {
     expect(await adapter.list({})).toEqual([]);
     expect(await registry.list()).toEqual([]);
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    'is looked at again by its own user before another one enters what was started again',
+    async () => {
+      const entered: (number | undefined)[] = [];
+      const { sandboxes, adapter } = setUp((plain) => ({
+        async exec(name, request, call) {
+          const session = await plain.exec(name, request, call);
+          entered.push(request.user?.uid);
+          return session;
+        },
+      }));
+      const box = await sandboxes.open(options());
+      const user = '65534:65534';
+      await box.exec(['true'], { user });
+      for (const handle of [box, await sandboxes.get(box.name)]) {
+        await handle.exec(['true']);
+        await adapter.stop(box.name);
+        entered.length = 0;
+        expect((await handle.exec(['id', '-u'], { user })).stdout).toBe('65534\n');
+        expect(entered.toSorted()).toEqual([65534, undefined]);
+      }
+    },
+  );
 });
 
 /** Opens the same workspace in a program of its own, runs `true`, and exits with its exit code. */

@@ -20,7 +20,7 @@ import type { Services } from '../services/services.ts';
 import { lackingTools, type WantedTools } from '../tools/wanted-tools.ts';
 import { type CheckedWorkspace, checkWorkspace } from '../workspace/check-workspace.ts';
 import type { FoundSandbox } from './find-sandbox.ts';
-import { longLivedParts, openOrRestart, startGuest } from './long-lived-guest.ts';
+import { longLivedParts, openAsOther, openOrRestart, startGuest } from './long-lived-guest.ts';
 
 /** What is asked of a sandbox that is kept, whatever it belongs to. */
 export type KeptOptions = CreateOptions & Pick<OpenOptions, 'lifecycle' | 'recreate' | 'tools'>;
@@ -210,15 +210,15 @@ function foundParts(
       return seen;
     },
     async openSession(user, guest, revive) {
-      // Whoever it is entered as: what is there is looked at first, by its own user.
-      if (user !== undefined && launch !== undefined && !checked)
-        await guest.session(undefined, undefined, revive);
-      const other = user && { user, path: labels?.path };
-      const session =
-        lifecycle === 'long-lived' && revive
-          ? await openOrRestart(services, { adapter, name, start }, other)
-          : await openExecSession(services, adapter, name, other);
-      if (user !== undefined || launch === undefined) return session;
+      const open = (start: () => Promise<unknown>) => {
+        const other = user && { user, path: labels?.path };
+        return lifecycle === 'long-lived' && revive
+          ? openOrRestart(services, { adapter, name, start }, other)
+          : openExecSession(services, adapter, name, other);
+      };
+      if (launch === undefined) return open(start);
+      if (user !== undefined) return openAsOther(guest, revive, start, open);
+      const session = await open(start);
       try {
         const workspace = launch.workspace && (await asMounted(launch.workspace.path).catch(ifGone));
         guest.report(await checkGuest({ ...launch, workspace }, [], session));

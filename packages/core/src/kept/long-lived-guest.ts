@@ -63,11 +63,14 @@ export function longLivedParts(
       return undefined;
     },
     async openSession(user, guest, revive) {
-      const other = user && { user, path };
-      const session = revive
-        ? await openOrRestart(services, { adapter, name: spec.name }, other)
-        : await openExecSession(services, adapter, spec.name, other);
-      if (user !== undefined) return session;
+      const open = (start: Start, other?: OtherUser) =>
+        revive
+          ? openOrRestart(services, { adapter, name: spec.name, start }, other)
+          : openExecSession(services, adapter, spec.name, other);
+      const start = () => adapter.start(spec.name);
+      if (user !== undefined)
+        return openAsOther(guest, revive, start, (again) => open(again, { user, path }));
+      const session = await open(start);
       try {
         guest.report(await checkGuest(launch, readback, session));
         return session;
@@ -79,16 +82,45 @@ export function longLivedParts(
   };
 }
 
+type Start = () => Promise<unknown>;
+
+/**
+ * Opens a session of somebody else than the sandbox's own user, who is the one that looks whether the workspace is the host's: before it, and once more where the sandbox has
+ * stopped and is started for it.
+ */
+export async function openAsOther(
+  guest: SandboxGuest,
+  revive: boolean,
+  start: Start,
+  open: (start: Start) => Promise<GuestSession>,
+): Promise<GuestSession> {
+  const own = await guest.session(undefined, undefined, revive);
+  let isRestarted = false;
+  const session = await open(() => {
+    isRestarted = true;
+    return start();
+  });
+  if (!isRestarted) return session;
+  try {
+    await own.close();
+    await guest.session(undefined, undefined, revive);
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
 export interface Restartable {
   readonly adapter: RuntimeAdapter;
   readonly name: string;
-  readonly start?: () => Promise<unknown>;
+  readonly start: Start;
 }
 
 /** It was running when we last looked. Where the engine was started again since, or somebody stopped it, it is started once more. */
 export async function openOrRestart(
   services: Services,
-  { adapter, name, start = () => adapter.start(name) }: Restartable,
+  { adapter, name, start }: Restartable,
   other: OtherUser | undefined,
 ): Promise<GuestSession> {
   try {
