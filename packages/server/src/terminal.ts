@@ -72,9 +72,15 @@ async function accept(
     const box = await boxOf(service, user, decodeURIComponent(id));
     await service.life.use(box, signal, async (ended) => {
       const command = await start(service, box, query.data, ended);
-      const client = await new Promise<WebSocket>((resolve) => {
-        sockets.handleUpgrade(request, socket, head, resolve);
+      let client: WebSocket | undefined;
+      sockets.handleUpgrade(request, socket, head, (opened) => {
+        client = opened;
       });
+      if (client === undefined) {
+        // It was no handshake, which has been answered, or its client has gone.
+        await command.kill().catch(() => {});
+        throw new HttpError('INVALID_ARGUMENT', 'this is no handshake of a WebSocket');
+      }
       await converse(client, command);
       await tellEnd(service, box, command);
     });

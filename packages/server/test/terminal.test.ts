@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { call, type ReferenceServer, startReference } from './reference-server.ts';
@@ -90,4 +91,29 @@ it('says what is wrong with a message, and closes', async () => {
   const { socket, closed } = await open(await create());
   socket.send('ls\n');
   expect(await closed).toBe(1008);
+});
+
+/** All that is answered to these bytes, over a connection of their own. */
+function answerTo(text: string): Promise<string> {
+  const { hostname, port, host } = new URL(service.url);
+  const socket = connect(Number(port), hostname);
+  let answer = '';
+  socket.on('data', (chunk) => {
+    answer += chunk;
+  });
+  socket.write(text.replaceAll('HOST', host).replaceAll('\n', '\r\n'));
+  return new Promise((resolve, reject) => {
+    socket.on('close', () => resolve(answer));
+    socket.on('error', reject);
+  });
+}
+
+it('leaves nothing running after what is no handshake', async () => {
+  const id = await create();
+  const asked = `GET /sandbox/${id}/terminal HTTP/1.1\nHost: HOST\nConnection: Upgrade\nUpgrade: websocket\n\n`;
+  expect(await answerTo(asked)).toMatch(/^HTTP\/1\.1 400 /);
+  await expect
+    .poll(async () => (await call(service, 'GET', '/metrics')).body, { timeout: 10_000 })
+    .toMatch(/sandbox_executions_running 0[\s\S]*sandbox_requests_working 0/);
+  expect((await call(service, 'DELETE', `/sandbox/${id}`)).status).toBe(204);
 });
