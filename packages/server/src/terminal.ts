@@ -39,6 +39,10 @@ export function serveTerminals(http: Server, service: Service): void {
     // Unheard, the error of a client that has gone would end the process.
     socket.on('error', () => {});
     const upgrade = { request, socket, head };
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      passOver(http, upgrade);
+      return;
+    }
     accept(service, sockets, upgrade).catch((error) => refuse(service, upgrade, error));
   });
 }
@@ -47,6 +51,20 @@ interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+}
+
+/**
+ * As if the offer of another protocol had not been made, which a service may pass over: Java's own client offers HTTP/2 with each request. To Node, HTTP is over on this connection.
+ */
+function passOver(http: Server, { request, socket, head }: Upgrade): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (!/^(connection|upgrade|http2-settings)$/i.test(name)) lines.push(`${name}: ${rawHeaders[at + 1]}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  http.emit('connection', socket);
 }
 
 async function accept(

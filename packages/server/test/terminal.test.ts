@@ -117,3 +117,13 @@ it('leaves nothing running after what is no handshake', async () => {
     .toMatch(/sandbox_executions_running 0[\s\S]*sandbox_requests_working 0/);
   expect((await call(service, 'DELETE', `/sandbox/${id}`)).status).toBe(204);
 });
+
+it('an offer of HTTP/2 is passed over', async () => {
+  const offer = 'Host: HOST\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABk';
+  const body = '{ "runtime": "bash" }';
+  const created = await answerTo(
+    `POST /sandbox HTTP/1.1\n${offer}\nContent-Type: application/json\nContent-Length: ${body.length}\n\n${body}` +
+      'GET /health HTTP/1.1\nHost: HOST\nConnection: close\n\n',
+  );
+  expect(created).toMatch(/^HTTP\/1\.1 201 [\s\S]*"runtime":"bash"[\s\S]*HTTP\/1\.1 200 OK/);
+});
