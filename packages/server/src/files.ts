@@ -5,6 +5,8 @@ import { HttpError } from './problem.ts';
 import { type FileInput, MAX_FILES, MAX_PATH_DEPTH, MAX_PATH_LENGTH, type StoredFile } from './schemas.ts';
 
 const MAX_NAME_BYTES = 255;
+/** How gzip and zstd begin. */
+const COMPRESSED = [Buffer.from([0x1f, 0x8b]), Buffer.from([0x28, 0xb5, 0x2f, 0xfd])];
 
 /** A file that is to be written, checked. */
 export interface NewFile {
@@ -77,6 +79,12 @@ export async function checkArchive(archive: Uint8Array): Promise<StoredFile[]> {
   const files: StoredFile[] = [];
   let entries = 0;
   let failure: unknown;
+  // What reads it would unpack it first, here and at one go, whatever it comes to.
+  if (COMPRESSED.some((start) => start.equals(archive.subarray(0, start.length)))) {
+    throw new HttpError('INVALID_ARGUMENT', 'the archive is compressed', {
+      hint: 'Send it as plain tar, without gzip or zstd.',
+    });
+  }
   const read = (entry: ReadEntry) => {
     try {
       entries += 1;
@@ -93,7 +101,7 @@ export async function checkArchive(archive: Uint8Array): Promise<StoredFile[]> {
     entry.resume();
   };
   await new Promise<void>((resolve, reject) => {
-    const parser = new Parser({ strict: true, onReadEntry: read });
+    const parser = new Parser({ strict: true, brotli: false, zstd: false, onReadEntry: read });
     parser.on('end', resolve);
     parser.on('error', (error: Error) => reject(invalid(`the body is no tar archive: ${error.message}`)));
     parser.end(Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength));

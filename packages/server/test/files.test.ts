@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { create as createTar } from 'tar';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { call, type ReferenceServer, startReference } from './reference-server.ts';
@@ -150,6 +151,15 @@ describe('other forms', () => {
     const tar = await bytesOf(archive((directory) => symlinkSync('/etc', join(directory, 'etc'))));
     expect((await put(new Uint8Array(tar), '?path=links')).status).toBe(200);
     expect((await sh('readlink links/etc')).stdout).toBe('/etc\n');
+  });
+
+  it('takes no archive that is compressed: what is small may become of any size', async () => {
+    const tar = await bytesOf(archive((directory) => writeFileSync(join(directory, 'file'), 'x')));
+    const response = await put(new Uint8Array(gzipSync(Buffer.concat([tar, Buffer.alloc(2 ** 26)]))));
+    expect({ status: response.status, body: await response.json() }).toMatchObject({
+      status: 400,
+      body: { code: 'INVALID_ARGUMENT', detail: expect.stringContaining('compressed') },
+    });
   });
 
   it('takes a form whose parts are named by their paths', async () => {
