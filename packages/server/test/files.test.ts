@@ -226,6 +226,24 @@ describe('looking and removing', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
+  it('has a place for each download until its end, and opens nothing for HEAD', async () => {
+    await sh('head -c 16777216 /dev/zero > big');
+    const working = async () =>
+      /^sandbox_requests_working \d+/m.exec((await call(service, 'GET', '/metrics')).body)?.[0];
+    const gone = new AbortController();
+    await fetch(service.url + at('big'), { signal: gone.signal });
+    expect(await working()).toBe('sandbox_requests_working 1');
+    gone.abort();
+    await expect.poll(working, { timeout: 10_000 }).toBe('sandbox_requests_working 0');
+
+    const before = process.memoryUsage().arrayBuffers;
+    for (let count = 0; count < 100; count += 1) {
+      const { status, headers } = await fetch(service.url + at('big'), { method: 'HEAD' });
+      expect([status, headers.get('content-type')]).toEqual([200, 'application/octet-stream']);
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * 2 ** 20);
+  });
+
   it('removes files and whole directories', async () => {
     await call(service, 'POST', files(), [{ path: 'gone/a', content: '' }]);
     expect((await call(service, 'DELETE', at('gone'))).status).toBe(204);

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type FileStat, GUEST_SCRATCH } from '@sandbox/core';
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Box } from '../box.ts';
 import { checkArchive, guestPath, type NewFile, newFile, storeFiles } from '../files.ts';
 import { boxOf } from '../find.ts';
@@ -121,6 +121,7 @@ function addGet(app: App, service: Service): void {
       operationId: 'getFiles',
       summary: 'A file, or what is in a directory',
       description: `A file comes as its bytes, a directory as a list. With \`Accept: ${TAR}\` either comes as a tar archive.`,
+      middleware: [working(service)] as MiddlewareHandler<AppEnv>[],
       request: { params: idParameter, query: pathQuery },
       responses: {
         200: {
@@ -142,15 +143,16 @@ function addGet(app: App, service: Service): void {
       const accept = c.req.header('accept') ?? '';
       const { type } = await files.stat(path, { signal });
       if (accept.includes(TAR)) {
-        const archive = type === 'directory' ? files.pack(path, { signal }) : packOne(box, path, signal);
-        return bytes(await archive, TAR) as never;
+        const pack = () => (type === 'directory' ? files.pack(path, { signal }) : packOne(box, path, signal));
+        return (await bytes(c, TAR, pack)) as never;
       }
       if (type === 'directory') {
         const entries = await files.list(path, { maxEntries: MAX_ENTRIES, signal });
         return c.json({ path: c.req.valid('query').path, entries: entries.map(infoOf) }, 200);
       }
       if (type !== 'file') throw new HttpError('FAILED_PRECONDITION', `it is a ${type}, and no file`);
-      return bytes(await files.read(path, { signal }), 'application/octet-stream') as never;
+      const read = () => files.read(path, { signal });
+      return (await bytes(c, 'application/octet-stream', read)) as never;
     },
   );
 }
@@ -161,10 +163,21 @@ function packOne({ facts: { sandbox } }: Box, path: string, signal: AbortSignal)
   return sandbox.files.pack(directory, { names: [path.slice(at + 1)], signal });
 }
 
-/** Never shown by a browser as a page of ours. */
-function bytes(content: ReadableStream<Uint8Array>, type: string): Response {
+/** Never shown by a browser as a page of ours. Work until its last byte, and none for HEAD: nobody would read what was opened. */
+async function bytes(
+  c: Context<AppEnv>,
+  type: string,
+  open: () => Promise<ReadableStream<Uint8Array>>,
+): Promise<Response> {
   const headers = { 'content-type': type, 'content-disposition': 'attachment' };
-  return new Response(content as ReadableStream, { status: 200, headers });
+  if (c.req.method === 'HEAD') return new Response(null, { status: 200, headers });
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const content = await open();
+  c.set(
+    'until',
+    content.pipeTo(writable).catch(() => {}),
+  );
+  return new Response(readable as ReadableStream, { status: 200, headers });
 }
 
 function infoOf({ name, path, type, sizeBytes, mode, modifiedAt, target }: FileStat) {
