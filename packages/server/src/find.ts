@@ -9,7 +9,11 @@ import type { Service } from './service.ts';
 export async function boxOf(service: Service, user: string, id: string): Promise<Box> {
   const box = service.life.find(user, id) ?? (await fromBefore(service, user, id));
   if (box !== undefined) return box;
-  throw new HttpError('NOT_FOUND', `there is no sandbox ${JSON.stringify(id.slice(0, 100))}`, {
+  throw notThere(id);
+}
+
+export function notThere(id: string): HttpError {
+  return new HttpError('NOT_FOUND', `there is no sandbox ${JSON.stringify(id.slice(0, 100))}`, {
     hint: 'GET /sandbox lists those that there are.',
   });
 }
@@ -19,7 +23,10 @@ export async function boxesOf(service: Service, user: string): Promise<SandboxVi
   const { life, sandboxes } = service;
   const details = await sandboxes.list({ onUnavailable: () => {} });
   const states = new Map(details.map(({ name, state }) => [name, state]));
-  const boxes = [...life.boxes].filter((box) => box.facts.user === user && box.removing === undefined);
+  const owners = new Map(details.map((one) => [one.name, one.user]));
+  const boxes = [...life.boxes].filter(
+    (box) => box.facts.user === user && box.removing === undefined && (owners.get(box.id) ?? user) === user,
+  );
   const known = new Set(boxes.map(({ id }) => id));
   return [
     ...boxes.map((box) => box.view(states.get(box.id) ?? 'unknown', life.idleTtlMs)),

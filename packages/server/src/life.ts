@@ -54,14 +54,22 @@ export class Life {
   async adopt(box: Box): Promise<Box> {
     const there = this.#boxes.get(box.id);
     if (there === undefined || there.removing !== undefined) return this.add(box);
-    if (there.facts.missing) {
-      await there.facts.sandbox.close();
-      return this.add(box);
+    if (there.facts.user === box.facts.user && !there.facts.missing) {
+      there.askedAgain(box);
+      box.facts.release();
+      await box.facts.sandbox.close();
+      return there;
     }
-    there.askedAgain(box);
-    box.facts.release();
+    await this.letGo(there);
+    return this.add(box);
+  }
+
+  /** Of one that is to be known no more, and may itself go on: as another user's, by now. */
+  async letGo(box: Box): Promise<void> {
+    await endAll(box);
     await box.facts.sandbox.close();
-    return there;
+    if (this.#boxes.get(box.id) === box) this.#boxes.delete(box.id);
+    box.facts.release();
   }
 
   /** Resolves when one that is going has gone. */

@@ -1,6 +1,10 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createApiKey } from '@sandbox/config';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSandboxes } from '@sandbox/core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { call, type ReferenceServer, startReference } from './reference-server.ts';
 
 const ann = createApiKey('ann');
@@ -67,6 +71,51 @@ describe('with keys', () => {
     expect((await call(service, 'GET', path, undefined, as(ann.key))).status).toBe(410);
   });
 });
+
+it.each(['over HTTP', 'by another program'])(
+  'a sandbox that was removed is not its owner’s when another user’s has its name, made %s',
+  async (how) => {
+    const directory = realpathSync(mkdtempSync(join(tmpdir(), 'server-access-')));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const workspace = join(directory, 'roots/project');
+    mkdirSync(workspace, { recursive: true });
+    chmodSync(directory, 0o711);
+    if (process.getuid?.() === 0) chownSync(workspace, 1000, 1000);
+    const workspaceRoots = () => [join(directory, 'roots')];
+    await using service = await startReference({
+      ...{ directory: join(directory, 'sandboxes'), access: { keys, workspaceRoots } },
+    });
+    const request = { runtime: 'sh', lifecycle: 'long-lived', workspace, workspaceAccess: 'none' };
+    const open = (key: string) => call(service, 'POST', '/sandbox', request, as(key));
+    const { id } = (await open(ann.key)).body;
+    const run = (key: string, code: string) =>
+      call(service, 'POST', `/sandbox/${id}/execute`, { code }, as(key));
+    expect((await run(ann.key, 'true')).body).toMatchObject({ exitCode: 0 });
+    expect((await open(bob.key)).status).toBe(403);
+
+    // As `sandbox rm` does it, or cleanup.
+    await service.adapter.remove(id, { volumes: true });
+    if (how === 'over HTTP') {
+      expect(await open(bob.key)).toMatchObject({ status: 201, body: { user: 'bob' } });
+      expect((await run(bob.key, 'echo mine > ~/file')).body).toMatchObject({ exitCode: 0 });
+    } else {
+      const policy = { network: 'full', workspaceAccess: 'none' } as const;
+      await using sandboxes = createSandboxes({ adapter: service.adapter, policy });
+      const box = await sandboxes.open({ workspace, user: 'bob' });
+      await box.exec(['sh', '-c', 'echo mine > ~/file']);
+      // Whoever finds out first.
+      expect((await run(ann.key, 'cat ~/file')).status).toBe(403);
+      expect((await call(service, 'DELETE', `/sandbox/${id}`, undefined, as(ann.key))).status).toBe(403);
+    }
+    const list = await call(service, 'GET', '/sandbox', undefined, as(ann.key));
+    expect(list.body.sandboxes).toEqual([]);
+    for (const method of ['GET', 'DELETE'])
+      expect((await call(service, method, `/sandbox/${id}`, undefined, as(ann.key))).status).toBe(404);
+    expect((await run(ann.key, 'cat ~/file')).status).toBe(404);
+    expect(await service.left()).toEqual([id]);
+    expect(await service.adapter.volumes?.list()).toHaveLength(1);
+  },
+);
 
 it('what keys there are is asked at each request', async () => {
   const current = { keys: [] as (typeof keys)[number][], workspaceRoots: () => [] };

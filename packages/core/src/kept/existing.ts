@@ -19,7 +19,7 @@ import type { CreateOptions, OpenOptions } from '../sandbox/types.ts';
 import type { Services } from '../services/services.ts';
 import { lackingTools, type WantedTools } from '../tools/wanted-tools.ts';
 import { type CheckedWorkspace, checkWorkspace } from '../workspace/check-workspace.ts';
-import type { FoundSandbox } from './find-sandbox.ts';
+import { checkStillOf, checkUser, type FoundSandbox } from './find-sandbox.ts';
 import { longLivedParts, openAsOther, openOrRestart, startGuest } from './long-lived-guest.ts';
 
 /** What is asked of a sandbox that is kept, whatever it belongs to. */
@@ -32,20 +32,6 @@ export interface ExistingRequest {
   readonly workspace: CheckedWorkspace | null;
   readonly tools: WantedTools;
   readonly signal: AbortSignal;
-}
-
-/** Refuses another user's sandbox. */
-export function checkUser(
-  { adapter, info }: FoundSandbox,
-  user: string | undefined,
-  operation: string,
-): void {
-  const { user: owner, project } = parseLabels(info.labels) ?? {};
-  if (owner === undefined || owner === user) return;
-  throw new SandboxError('PERMISSION_DENIED', `${info.name} belongs to another user`, {
-    ...{ operation, runtime: adapter.runtime, sandbox: info.name },
-    hint: `Use a ${project === undefined ? 'workspace' : 'project'} of your own, or have its owner remove it.`,
-  });
 }
 
 /** Refuses another user's sandbox, and one at another runtime than was asked for. */
@@ -199,6 +185,10 @@ function foundParts(
     workdir: launch?.spec.workdir ?? '/',
     state: info.state,
     hasVolumes: true,
+    async checkOwner(operation) {
+      if (lifecycle === 'long-lived')
+        await checkStillOf(services, { adapter, name, user: labels?.user, operation });
+    },
     allowRoot: existing?.allowRoot ?? false,
     identity: existing?.user ? parseUser(existing.user) : undefined,
     initKey: labels?.initKey,

@@ -1,7 +1,7 @@
 import type { ProbeResult, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { inspectOrMissing } from '../lifecycle/homes.ts';
-import { LABEL } from '../naming/labels.ts';
+import { LABEL, parseLabels } from '../naming/labels.ts';
 import type { SandboxRecord } from '../registry/registry.ts';
 import type { Services } from '../services/services.ts';
 
@@ -141,4 +141,33 @@ function ours(services: Services, found: FoundSandbox): FoundSandbox | undefined
   const { labels } = found.info;
   if (labels[LABEL.managed] !== 'true') return undefined;
   return labels[LABEL.scope] === services.options.scope ? found : undefined;
+}
+
+/** Refuses another user's sandbox. */
+export function checkUser(
+  { adapter, info }: FoundSandbox,
+  user: string | undefined,
+  operation: string,
+): void {
+  const { user: owner, project } = parseLabels(info.labels) ?? {};
+  if (owner === undefined || owner === user) return;
+  throw new SandboxError('PERMISSION_DENIED', `${info.name} belongs to another user`, {
+    ...{ operation, runtime: adapter.runtime, sandbox: info.name },
+    hint: `Use a ${project === undefined ? 'workspace' : 'project'} of your own, or have its owner remove it.`,
+  });
+}
+
+/** As `checkUser`, of whatever has that name by now: since it was looked at, it may have been removed, and another user's made. */
+export async function checkStillOf(
+  services: Services,
+  owned: {
+    readonly adapter: RuntimeAdapter;
+    readonly name: string;
+    readonly user: string | undefined;
+    readonly operation: string;
+  },
+): Promise<void> {
+  const { adapter, name, user, operation } = owned;
+  const info = await inspectAt(adapter, name, await services.registry.get(name), undefined);
+  if (info !== undefined) checkUser({ adapter, info }, user, operation);
 }

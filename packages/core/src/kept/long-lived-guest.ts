@@ -10,6 +10,7 @@ import { type OtherUser, openExecSession } from '../sandbox/exec-session.ts';
 import { type GuestParts, SandboxGuest } from '../sandbox/sandbox-guest.ts';
 import { SandboxHandle } from '../sandbox/sandbox-handle.ts';
 import type { Services } from '../services/services.ts';
+import { checkStillOf } from './find-sandbox.ts';
 
 /** Starts a long-lived sandbox that was just made. After a failure nothing of it is left but its home, which may be older. */
 export async function startLongLived(
@@ -46,7 +47,7 @@ export function longLivedParts(
   state: GuestParts['state'],
 ): GuestParts {
   const { adapter, spec } = launch;
-  const { initKey, path } = parseLabels(spec.labels) ?? {};
+  const { initKey, path, user: owner } = parseLabels(spec.labels) ?? {};
   return {
     services,
     adapter,
@@ -55,6 +56,7 @@ export function longLivedParts(
     workdir: spec.workdir,
     state,
     hasVolumes: true,
+    checkOwner: (operation) => checkStillOf(services, { adapter, name: spec.name, user: owner, operation }),
     allowRoot: spec.user.allowRoot,
     identity: spec.user,
     initKey,

@@ -1,7 +1,7 @@
 import { detachedUse } from '../detached/detached-use.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import { checkUser, type ExistingRequest } from '../kept/existing.ts';
-import { type FoundSandbox, findSandbox } from '../kept/find-sandbox.ts';
+import type { ExistingRequest } from '../kept/existing.ts';
+import { checkUser, type FoundSandbox, findSandbox } from '../kept/find-sandbox.ts';
 import { findOrMake, type Making } from '../kept/long-lived.ts';
 import { startLongLived } from '../kept/long-lived-guest.ts';
 import { checkEnabled, knownCaller } from '../launch/caller.ts';

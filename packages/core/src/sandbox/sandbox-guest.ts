@@ -25,6 +25,8 @@ export interface GuestParts {
   readonly state: SandboxState;
   /** Whether volumes belong to it; looking for some that cannot be there costs a call. */
   readonly hasVolumes: boolean;
+  /** Refuses what has its name by now where that is another user's. Undefined: nobody else can have one of that name. */
+  checkOwner?(operation: string): Promise<void>;
   /** Whether it may be entered as root. */
   readonly allowRoot: boolean;
   /** Ids of the sandbox's own user, where they are known. */
@@ -62,6 +64,7 @@ export class SandboxGuest {
   readonly #sessions: Sessions;
   #state: GuestState;
   #starting: Promise<void> | undefined;
+  #wasEntered = false;
   /** Long ago: the first command says so. */
   #touchedAt = Number.NEGATIVE_INFINITY;
 
@@ -144,6 +147,11 @@ export class SandboxGuest {
     }
   }
 
+  /** Names are used again: what is done by name must not befall another user's sandbox. */
+  async checkOwner(operation: string): Promise<void> {
+    await this.#parts.checkOwner?.(operation);
+  }
+
   /** Ends the sessions and their commands; the sandbox may be started again. */
   async halt(): Promise<void> {
     if (this.#state === 'running' || this.#state === 'paused') this.#state = 'stopped';
@@ -185,6 +193,9 @@ export class SandboxGuest {
 
   async #open(user: GuestUser | undefined, revive: boolean): Promise<GuestSession> {
     if (this.#state !== 'running') throw this.#notRunning('exec');
+    // Just then it was looked at; where a session has ended, its sandbox may have as well.
+    if (this.#wasEntered) await this.checkOwner('exec');
+    this.#wasEntered = true;
     return this.#parts.openSession(user, this, revive);
   }
 

@@ -204,6 +204,7 @@ export class SandboxHandle implements Sandbox {
     const { adapter, name, lifecycle, state } = this.#guest;
     if (state === 'missing') return;
     try {
+      await this.#guest.checkOwner(verb);
       await adapter[verb](name);
     } catch (error) {
       throw this.#guest.error(error, verb);
@@ -216,6 +217,11 @@ export class SandboxHandle implements Sandbox {
 
   async #remove(): Promise<void> {
     const { adapter, name, services } = this.#guest;
+    try {
+      await this.#guest.checkOwner('remove');
+    } catch (error) {
+      throw this.#guest.error(error, 'remove');
+    }
     await this.#guest.close('removed');
     try {
       await removeSandbox(services, adapter, name, { volumes: this.#guest.hasVolumes });

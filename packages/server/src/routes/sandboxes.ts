@@ -1,9 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
-import { SandboxError, type SandboxState } from '@sandbox/core';
+import { type SandboxDetails, SandboxError, type SandboxState } from '@sandbox/core';
 import type { MiddlewareHandler } from 'hono';
 import type { Box } from '../box.ts';
 import { createBox } from '../create.ts';
-import { boxesOf, boxOf } from '../find.ts';
+import { boxesOf, boxOf, notThere } from '../find.ts';
 import { type App, type AppEnv, body, working } from '../middleware.ts';
 import { HttpError } from '../problem.ts';
 import { createSchema, idParameter, sandboxListSchema, sandboxSchema, statsSchema } from '../schemas.ts';
@@ -107,16 +107,20 @@ function addLooking(app: App, service: Service): void {
   );
 }
 
-/** One that is not there any more, by whatever way it went, has gone for us too: a 410. */
+/** One that is not there any more, by whatever way it went, has gone for us too: a 410. Another user's of that name is not there. */
 async function stateOf({ life }: Service, box: Box): Promise<SandboxState> {
+  let details: SandboxDetails;
   try {
-    return (await box.facts.sandbox.inspect()).state;
+    details = await box.facts.sandbox.inspect();
   } catch (error) {
     if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
     await life.remove(box);
     life.find(box.facts.user, box.id);
     throw error;
   }
+  if (details.user === null || details.user === box.facts.user) return details.state;
+  await life.letGo(box);
+  throw notThere(box.id);
 }
 
 function addRemove(app: App, service: Service): void {
