@@ -77,6 +77,21 @@ describe('open', () => {
     expect(await other.list()).toHaveLength(1);
   });
 
+  it('takes nothing from who was faster when it is given up half way', async () => {
+    const giveUp = new AbortController();
+    const faster = setUp().sandboxes;
+    const { sandboxes } = setUp(() => ({
+      async create() {
+        await using box = await faster.open(options());
+        expect((await box.exec(['true'])).exitCode).toBe(0);
+        giveUp.abort();
+        throw new SandboxError('DEADLINE_EXCEEDED', 'create was aborted');
+      },
+    }));
+    await expect(sandboxes.open(options({ signal: giveUp.signal }))).rejects.toThrow();
+    expect(await faster.list()).toMatchObject([{ state: 'running' }]);
+  });
+
   it('gives twenty who ask at the same moment one sandbox', async () => {
     // Each program has a manager and a registry of its own, as separate processes do.
     const programs = Array.from({ length: 20 }, () => setUp().sandboxes);
