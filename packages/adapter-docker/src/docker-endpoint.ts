@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SandboxError } from '@sandbox/core';
+import { homeDirectory, SandboxError } from '@sandbox/core';
 import type { EngineEndpoint, EngineTls } from '@sandbox/docker-api';
 import type { DockerAdapterOptions } from './docker-options.ts';
 
@@ -17,7 +16,7 @@ export interface EndpointWorld {
 
 export const realWorld = (): EndpointWorld => ({
   env: process.env,
-  home: home(),
+  home: homeDirectory(),
   exists: existsSync,
   readFile(path) {
     try {
@@ -33,15 +32,6 @@ export const realWorld = (): EndpointWorld => ({
     }
   },
 });
-
-/** A user without HOME who is not in the system's list has none. */
-function home(): string {
-  try {
-    return homedir();
-  } catch {
-    return '/';
-  }
-}
 
 export interface ResolvedEndpoint {
   readonly endpoint: EngineEndpoint;

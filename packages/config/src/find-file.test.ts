@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { configCandidates, findConfigFile } from './find-file.ts';
@@ -22,6 +22,12 @@ describe('where it is looked for', () => {
     [
       { env: { XDG_CONFIG_HOME: '.' } },
       ['/home/ann/.config/sandbox/sandbox.toml', '/etc/sandbox/sandbox.toml'],
+      null,
+    ],
+    // So would this.
+    [
+      { env: {}, home: '' },
+      [join(userInfo().homedir, '.config/sandbox/sandbox.toml'), '/etc/sandbox/sandbox.toml'],
       null,
     ],
   ] as const)('%j', (options, candidates, namedBy) => {

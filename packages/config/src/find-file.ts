@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { homeDirectory } from '@sandbox/core';
 
 export interface FindFileOptions {
   /** From the command line; relative to `cwd`. */
@@ -27,7 +27,7 @@ export function configCandidates({
   file,
   env = process.env,
   cwd = process.cwd(),
-  home = homedir(),
+  home,
   systemDirectory = '/etc',
 }: FindFileOptions = {}): FoundFile {
   if (file !== undefined) return { candidates: [resolve(cwd, file)], namedBy: '--config' };
@@ -36,7 +36,7 @@ export function configCandidates({
     return { candidates: [resolve(cwd, env.SANDBOX_CONFIG)], namedBy: 'SANDBOX_CONFIG' };
   const { XDG_CONFIG_HOME: xdg } = env;
   // The specification wants relative paths ignored, and here one would lead into the working directory.
-  const own = xdg && isAbsolute(xdg) ? xdg : join(home, '.config');
+  const own = xdg && isAbsolute(xdg) ? xdg : join(homeDirectory(home), '.config');
   return {
     candidates: [join(own, 'sandbox', 'sandbox.toml'), join(systemDirectory, 'sandbox', 'sandbox.toml')],
     namedBy: null,

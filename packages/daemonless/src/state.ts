@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { lookupProcess, readBootId, type SandboxSpec, type SandboxState } from '@sandbox/core';
+import { homeDirectory, lookupProcess, readBootId, type SandboxSpec, type SandboxState } from '@sandbox/core';
 import { listed, makePrivate, makeSearchable, readJson, removeTree, writeJson } from './directories.ts';
 import type { IdPlan } from './ids.ts';
 import { isAbandoned, judgeOwner, ownInstance, temporaryName } from './temporary-name.ts';
@@ -52,7 +51,7 @@ export function defaultStateDirectory(runtime: string, env: NodeJS.ProcessEnv, i
   // Root's own directories cannot be searched by a jail's ids.
   if (isRoot) return join('/var/lib/sandbox', runtime);
   const state = env.XDG_STATE_HOME;
-  return join(state && isAbsolute(state) ? state : join(homedir(), '.local/state'), 'sandbox', runtime);
+  return join(state && isAbsolute(state) ? state : join(homeDirectory(), '.local/state'), 'sandbox', runtime);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { homeDirectory } from '@sandbox/core';
 
 /**
  * Path of a file with this text in this user's cache, for Podman to read. It stays: helper processes of Podman look at it when a container ends, which may be
@@ -9,7 +9,7 @@ import { isAbsolute, join } from 'node:path';
  */
 export function cachedFile(name: string, text: string): string | undefined {
   const cache = process.env.XDG_CACHE_HOME ?? '';
-  const directory = join(isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'sandbox');
+  const directory = join(isAbsolute(cache) ? cache : join(homeDirectory(), '.cache'), 'sandbox');
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const file = join(directory, name.replace('*', digest));
   try {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SandboxError } from '@sandbox/core';
+import { homeDirectory, SandboxError } from '@sandbox/core';
 import type { PodmanConnectionOptions } from './options.ts';
 
 /** What the choice looks at, so that it can be tested without any of it. */
@@ -18,7 +18,7 @@ export const realWorld = (): EndpointWorld => ({
   env: process.env,
   platform: process.platform,
   uid: process.getuid?.(),
-  home: homedir(),
+  home: homeDirectory(),
   temporary: tmpdir(),
 });
 

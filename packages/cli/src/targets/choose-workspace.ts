@@ -1,5 +1,4 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { homedir } from 'node:os';
 import type { Sandboxes } from '@sandbox/core';
 import type { CliIo } from '../cli-io.ts';
 import { candidates, defaultWorkspace, repositoryMark } from './default-workspace.ts';
@@ -10,8 +9,9 @@ export async function chooseWorkspace(
   sandboxes: Sandboxes,
   signal?: AbortSignal,
 ): Promise<string> {
+  const { homeDirectory } = await import('@sandbox/core');
   const here = real(cwd);
-  const home = real(env.HOME || homedir());
+  const home = real(homeDirectory(env.HOME));
   const isRepository = (directory: string) => existsSync(repositoryMark(directory));
   const near = candidates(here, home);
   // Whoever stands in a repository's own directory, or where none is, need not have the runtimes asked.

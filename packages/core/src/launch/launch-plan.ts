@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import type { ProbeResult, RuntimeAdapter } from '../adapter/adapter.ts';
 import type { SandboxSpec } from '../adapter/spec.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
@@ -8,6 +7,7 @@ import { buildSpec, type RootSource, systemPath, type UsedOfImage } from '../lif
 import { isUnused } from '../lifecycle/select-for-cleanup.ts';
 import type { Purpose } from '../monitoring/execution.ts';
 import { purposeOf } from '../monitoring/purpose.ts';
+import { homeDirectory } from '../naming/home-directory.ts';
 import { judgeInstance } from '../naming/instance.ts';
 import { labelsFor } from '../naming/labels.ts';
 import { ephemeralName } from '../naming/names.ts';
@@ -249,7 +249,9 @@ function labelsOf(
 /** Looks once more at a workspace, now that it is known where the runtime has its socket. */
 export async function checkAtRuntime(workspace: CheckedWorkspace, { probe }: SelectedRuntime): Promise<void> {
   if (!probe.endpoint?.startsWith('unix:')) return;
-  await checkWorkspace(workspace.path, { protectedPaths: protectedByEndpoint(probe.endpoint, homedir()) });
+  await checkWorkspace(workspace.path, {
+    protectedPaths: protectedByEndpoint(probe.endpoint, homeDirectory()),
+  });
 }
 
 /**

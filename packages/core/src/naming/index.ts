@@ -1,4 +1,5 @@
 export * from './boot-clock.ts';
+export * from './home-directory.ts';
 export * from './instance.ts';
 export * from './labels.ts';
 export * from './names.ts';

@@ -1,8 +1,9 @@
 import { constants, type Stats } from 'node:fs';
 import { open, readlink, realpath, stat } from 'node:fs/promises';
-import { homedir, platform } from 'node:os';
+import { platform } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { type ErrorCode, SandboxError } from '../errors/sandbox-error.ts';
+import { homeDirectory } from '../naming/home-directory.ts';
 import type { GuestUser } from '../policy/user.ts';
 import { builtInProtectedPaths, type ProtectedPath, refuseWorkspace } from './protected-paths.ts';
 
@@ -52,7 +53,7 @@ export async function checkWorkspace(
       'Give the directory that it lies in.',
     );
   }
-  const paths = [...builtInProtectedPaths(process.env, homedir()), ...(options.protectedPaths ?? [])];
+  const paths = [...builtInProtectedPaths(process.env, homeDirectory()), ...(options.protectedPaths ?? [])];
   const reason = refuseWorkspace(real, await withRealPaths(paths));
   if (reason !== null) {
     const message = real === path ? reason : `${reason} (it leads to ${real})`;
