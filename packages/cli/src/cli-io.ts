@@ -56,3 +56,10 @@ export function write(target: Writable, chunk: string | Uint8Array): Promise<voi
     });
   });
 }
+
+/** For what comes last: that nobody reads it any more changes nothing of what was done, nor of the exit code that tells of it. */
+export async function tell(target: Writable, text: string): Promise<void> {
+  await write(target, text).catch((error) => {
+    if (!(error instanceof ReaderGone)) throw error;
+  });
+}

@@ -4,7 +4,7 @@ import type { LanguageCatalog } from '@sandbox/languages';
 import { Option } from 'commander';
 import type { AdapterEntry } from './adapters/adapter-entry.ts';
 import { findEntries } from './adapters/find-entries.ts';
-import { type CliIo, write } from './cli-io.ts';
+import { type CliIo, tell, write } from './cli-io.ts';
 import { toJson } from './output/json.ts';
 import { printable } from './output/printable.ts';
 import { loadAdapters, loadSettings } from './settings.ts';
@@ -97,5 +97,5 @@ export async function print(context: CommandContext, text: string): Promise<void
 }
 
 export async function printJson(context: CommandContext, value: unknown): Promise<void> {
-  await print(context, toJson(value));
+  await tell(context.io.stdout, toJson(value));
 }

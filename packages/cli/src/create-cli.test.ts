@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { capturedIo } from '../test/captured-io.ts';
 import { type AdapterEntry, createCli } from './index.ts';
@@ -165,6 +166,33 @@ describe('wrong usage', () => {
       expect(JSON.parse(out)).toMatchObject({ error: { code: 'NOT_FOUND' } });
     }
   });
+});
+
+describe('output that cannot be written', () => {
+  const failing = (code: string) =>
+    new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code, syscall: 'write' })),
+    });
+
+  it.each([
+    [['ls', '--wrong'], 2],
+    [['ls', '--wrong', '--json'], 2],
+    [['run', '--wrong', '--json', 'true'], 2],
+    [['ls'], 125],
+    [['config', 'check', '--json', '--config', '/dev/zero'], 125],
+  ])('%j is no success because nobody reads why it failed', async (argv, expected) => {
+    const io = capturedIo({ stdout: failing('EPIPE'), stderr: failing('EPIPE') });
+    expect(await cli.run(argv, io)).toBe(expected);
+  });
+
+  it.each([[['ls', '--wrong', '--json']], [['config', 'show', '--json']]])(
+    '%j tells of a full disk',
+    async (argv) => {
+      const io = { ...capturedIo(), stdout: failing('ENOSPC') };
+      expect(await cli.run(argv, io)).not.toBe(0);
+      expect(io.err()).toMatch(/^sandbox: /);
+    },
+  );
 });
 
 describe('a failure that nobody foresaw', () => {

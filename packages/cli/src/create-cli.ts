@@ -3,7 +3,7 @@ import type { AdapterPlugin } from '@sandbox/core';
 import type { LanguageCatalog } from '@sandbox/languages';
 import { Command, CommanderError, Option } from 'commander';
 import { type AdapterEntry, entryOf } from './adapters/adapter-entry.ts';
-import { type CliIo, completeIo, ReaderGone, write } from './cli-io.ts';
+import { type CliIo, completeIo, type OutputStream, ReaderGone, write } from './cli-io.ts';
 import type { CommandContext } from './command-context.ts';
 import { declareCleanup } from './commands/cleanup.ts';
 import { declareCode } from './commands/code.ts';
@@ -217,13 +217,15 @@ async function settle(
   // What could not be written because nobody reads it any more was not wanted.
   if (error instanceof ReaderGone) return EXIT.ok;
   const failure = failureOf(error);
+  // What one stream does not take is told on the other all the same, and the exit code tells it in any case.
+  const tell = (stream: OutputStream, text: string) => write(stream, text).catch(() => {});
   if (json) {
     const shown = { code: failure.code, message: failure.message, hint: failure.hint ?? null };
     const report = REPORTING.has(argv[0] ?? '') ? failedReport([], {}, failure) : { error: shown };
-    await write(io.stdout, toJson(report));
+    await tell(io.stdout, toJson(report));
   }
-  await write(io.stderr, failureText(failure, context.name));
-  if (io.env.SANDBOX_DEBUG && error instanceof Error) await write(io.stderr, `${inspected(error)}\n`);
+  await tell(io.stderr, failureText(failure, context.name));
+  if (io.env.SANDBOX_DEBUG && error instanceof Error) await tell(io.stderr, `${inspected(error)}\n`);
   return failure.exitCode;
 }
 

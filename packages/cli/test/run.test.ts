@@ -114,15 +114,29 @@ describe('streams', () => {
     expect(stderr).not.toContain('EPIPE');
   });
 
+  it('leave the exit code as it is when nobody reads the JSON', async () => {
+    const script = `"$0" "$@" | true; echo "\${PIPESTATUS[0]}"`;
+    const words = ['run', '--network', 'full', '--json', '--', 'sh', '-c', 'exit 3'];
+    const { result } = startProgram(['bash', '-c', script, process.execPath, program, ...words], {
+      input: '',
+    });
+    expect((await result).stdout.toString()).toBe('3\n');
+  });
+
   it('say so when output cannot be written', async () => {
     const script = '"$0" "$@" > /dev/full; echo "$?"';
-    const { result } = startProgram(
-      ['bash', '-c', script, process.execPath, program, 'run', '--network', 'full', '--', 'yes'],
-      { input: '' },
-    );
-    const { stdout, stderr } = await result;
-    expect(stdout.toString()).toBe('125\n');
-    expect(stderr).toMatch(/^sandbox: the output cannot be written: ENOSPC.*\nhint: Look at where/m);
+    for (const words of [
+      ['--', 'yes'],
+      ['--json', '--', 'true'],
+    ]) {
+      const { result } = startProgram(
+        ['bash', '-c', script, process.execPath, program, 'run', '--network', 'full', ...words],
+        { input: '' },
+      );
+      const { stdout, stderr } = await result;
+      expect(stdout.toString()).toBe('125\n');
+      expect(stderr).toMatch(/^sandbox: the output cannot be written: ENOSPC.*\nhint: Look at where/m);
+    }
   });
 
   it('take a flood with bounded memory, and wait for a slow reader', async () => {

@@ -1,6 +1,6 @@
 import type { Caller, OnImageProgress, Sandbox, Sandboxes } from '@sandbox/core';
 import { findEntries } from '../adapters/find-entries.ts';
-import { write } from '../cli-io.ts';
+import { tell, write } from '../cli-io.ts';
 import { type CommandContext, openSandboxes, printJson } from '../command-context.ts';
 import { exitCodeOf, signalExitCode } from '../exit-code.ts';
 import { failureOf, failureText } from '../failure.ts';
@@ -78,7 +78,7 @@ async function performForJson<Request extends CommandRequest>(
     const { sandbox: name, result, warnings } = outcome;
     const report = commandReport(words, { ...outcome, name }, { result, output: outputs.report(), warnings });
     await printJson(context, withFailure(report, lost));
-    if (lost) await write(context.io.stderr, failureText(lost, context.name));
+    if (lost) await tell(context.io.stderr, failureText(lost, context.name));
     return exitCodeOf(outcome.result, outcome.stoppedBy);
   } catch (error) {
     if (error instanceof StoppedEarly) {
@@ -93,7 +93,7 @@ async function performForJson<Request extends CommandRequest>(
       failure,
     );
     await printJson(context, report);
-    await write(context.io.stderr, failureText(failure, context.name));
+    await tell(context.io.stderr, failureText(failure, context.name));
     return failure.exitCode;
   }
 }

@@ -1,6 +1,6 @@
 import type { Sandbox, Sandboxes } from '@sandbox/core';
-import { write } from '../cli-io.ts';
-import { type CommandContext, print, printJson } from '../command-context.ts';
+import { tell } from '../cli-io.ts';
+import { type CommandContext, printJson } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
 import { findTarget, type Target } from './targets.ts';
@@ -37,8 +37,8 @@ export async function tellOutcomes(
   const names = outcomes.filter(({ failure }) => failure === undefined).map(({ name }) => name);
   const failed = outcomes.flatMap(({ name, failure }) => (failure === undefined ? [] : [{ name, failure }]));
   if (json) await printJson(context, { [done]: names, failed: failed.map(forJson) });
-  else await print(context, names.map((name) => `${name}\n`).join(''));
-  for (const { failure } of failed) await write(context.io.stderr, failureText(failure, context.name));
+  else await tell(context.io.stdout, names.map((name) => `${name}\n`).join(''));
+  for (const { failure } of failed) await tell(context.io.stderr, failureText(failure, context.name));
   return failed.length === 0 ? EXIT.ok : EXIT.sandbox;
 }
 
