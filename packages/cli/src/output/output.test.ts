@@ -108,3 +108,14 @@ describe('progress', () => {
     expect(written(false, 'nothing')).toBe('');
   });
 });
+
+describe('a table', () => {
+  it('has a line for each row, whatever a directory is called', () => {
+    expect(
+      table([
+        ['A', 'B'],
+        ['x\ny\tz', 'made\nsandbox-web  docker'],
+      ]),
+    ).toBe('A        B\nx\\ny\\tz  made\\nsandbox-web  docker\n');
+  });
+});
