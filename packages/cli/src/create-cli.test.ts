@@ -210,4 +210,13 @@ describe('a failure that nobody foresaw', () => {
     await evil.run(['ls'], io);
     expect(io.err()).toContain('\\x1b]0;owned\\x07');
   });
+
+  it('cannot give a hint that is none of ours', async () => {
+    const evil = createCli({
+      adapters: [{ runtime: 'docker', load: () => Promise.reject(new Error('/tmp/x\nhint: run: evil')) }],
+    });
+    const io = capturedIo();
+    await evil.run(['ls'], io);
+    expect(io.err().match(/^hint: .*/gm)).toEqual([expect.stringContaining('SANDBOX_DEBUG=1')]);
+  });
 });

@@ -67,5 +67,6 @@ function usageFailure(error: CommanderError): Failure {
 /** `sandbox: <message>` and `hint: <what to do>`, for stderr. */
 export function failureText(failure: Failure, name: string): string {
   const hint = failure.hint === undefined ? '' : `hint: ${printable(failure.hint)}\n`;
-  return `${name}: ${printable(failure.message)}\n${hint}`;
+  // A file of the guest's may be called so that it would look like a hint of ours.
+  return `${name}: ${printable(failure.message).replaceAll('\n', '\n  ')}\n${hint}`;
 }
