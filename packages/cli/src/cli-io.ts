@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { UsageError } from './usage-error.ts';
 
 /** Signals that end a run, as `process` delivers them. */
 export interface SignalSource {
@@ -34,9 +35,24 @@ export function completeIo(given: Partial<CliIo>): CliIo {
     stdout: given.stdout ?? process.stdout,
     stderr: given.stderr ?? process.stderr,
     env: given.env ?? process.env,
-    cwd: given.cwd ?? process.cwd(),
+    // Asked for when it is needed: help and version are there for those whose directory has been removed.
+    get cwd() {
+      return given.cwd ?? workingDirectory();
+    },
     signals: given.signals ?? process,
   };
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new UsageError(
+      'the directory here is not there any more',
+      'Go to another one: cd.',
+      'FAILED_PRECONDITION',
+    );
+  }
 }
 
 /** Nobody reads what we print any more (`| head -1`), or the terminal has gone. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -51,6 +51,19 @@ describe('exit codes', () => {
   it('127 for a program that is not there, 126 for one that cannot be executed', async () => {
     expect((await run(['--', 'no-such-program'])).exitCode).toBe(127);
     expect((await run(['--', '/etc/passwd'])).exitCode).toBe(126);
+  });
+
+  it('2 where the directory that the caller stands in has been removed', async () => {
+    const gone = mkdtempSync(path.join(directory, 'gone-'));
+    const script = 'cd "$1" && rmdir "$1" && shift && "$@"; echo "$?"';
+    const from = (...words: string[]) =>
+      startProgram(['bash', '-c', script, 'bash', gone, process.execPath, program, ...words], { input: '' })
+        .result;
+    const { stdout, stderr } = await from('run', '--network', 'full', '--', 'true');
+    expect(stdout.toString()).toBe('2\n');
+    expect(stderr).toMatch(/^sandbox: the directory here is not there any more\nhint: /);
+    mkdirSync(gone);
+    expect((await from('--version')).stdout.toString()).toMatch(/^sandbox .*\n0\n$/);
   });
 
   it('names --image where an image was taken for the command', async () => {
