@@ -4,6 +4,6 @@ import { type DaemonlessOptions, jailerOptionsSchema } from '@sandbox/daemonless
 export const bubblewrapAdapterOptionsSchema = jailerOptionsSchema;
 
 export interface BubblewrapAdapterOptions extends DaemonlessOptions {
-  /** The program. @default `bwrap` on PATH */
+  /** The program: its absolute path, or a name on PATH. @default `bwrap` on PATH */
   readonly binary?: string | undefined;
 }

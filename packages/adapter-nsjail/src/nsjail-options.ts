@@ -4,6 +4,6 @@ import { type DaemonlessOptions, jailerOptionsSchema } from '@sandbox/daemonless
 export const nsjailAdapterOptionsSchema = jailerOptionsSchema;
 
 export interface NsjailAdapterOptions extends DaemonlessOptions {
-  /** The program. Its libraries lie beside it, so name it where it is. @default NSJAIL_PATH, else `nsjail` on PATH */
+  /** The program: its absolute path, or a name on PATH. Its libraries lie beside it, so name it where it is. @default NSJAIL_PATH, else `nsjail` on PATH */
   readonly binary?: string | undefined;
 }

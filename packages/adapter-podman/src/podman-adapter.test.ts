@@ -7,4 +7,9 @@ describe('createPodmanAdapter', () => {
     expect(() => createPodmanAdapter({ sokcet: '/x' } as never)).toThrow(/sokcet/);
     expect(() => createPodmanAdapter({ timeouts: { callMs: -1 } })).toThrow(/timeouts\.callMs/);
   });
+
+  it('takes no program that the working directory brings', () => {
+    expect(() => createPodmanAdapter({ program: './podman' })).toThrow(/program: .*PATH/);
+    expect(createPodmanAdapter({ program: 'podman' }).runtime).toBe('podman');
+  });
 });

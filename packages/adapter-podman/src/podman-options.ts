@@ -2,12 +2,16 @@ import type { PodmanConnectionOptions } from '@sandbox/podman-client';
 import { z } from 'zod';
 
 const milliseconds = z.number().int().positive().max(86_400_000);
+/** What leads from the working directory would let a checkout bring the program that confines it. */
+const program = z
+  .string()
+  .regex(/^(\/|[^/]+$)/, 'expected an absolute path, or the name of a program on PATH');
 
 /** Checks what comes from a configuration file. */
 export const podmanAdapterOptionsSchema = z.strictObject({
   socketPath: z.string().startsWith('/').optional(),
   service: z.enum(['auto', 'private', 'none']).optional(),
-  program: z.string().min(1).optional(),
+  program: program.optional(),
   ociRuntime: z.string().min(1).optional(),
   agentVolume: z
     .string()

@@ -2,10 +2,14 @@ import { SandboxError } from '@sandbox/core';
 import { z } from 'zod';
 
 const absolute = z.string().startsWith('/');
+/** What leads from the working directory would let a checkout bring the program that confines it. */
+const program = z
+  .string()
+  .regex(/^(\/|[^/]+$)/, 'expected an absolute path, or the name of a program on PATH');
 
 /** Checks what comes from a configuration file. */
 export const jailerOptionsSchema = z.strictObject({
-  binary: z.string().min(1).optional(),
+  binary: program.optional(),
   stateDirectory: absolute.optional(),
   cgroupParent: absolute.optional(),
   callTimeoutMs: z.number().int().positive().max(86_400_000).optional(),

@@ -11,7 +11,7 @@ export interface PodmanConnectionOptions {
    * @default 'auto'
    */
   readonly service?: 'auto' | 'private' | 'none' | undefined;
-  /** The program to start a private service with. @default `podman` on PATH */
+  /** The program to start a private service with: its path, or a name on PATH. @default `podman` on PATH */
   readonly program?: string | undefined;
   /**
    * OCI runtime for all sandboxes: `crun`, `runc`, `runsc`, `kata`. A private service is started with it; one that answers at a socket must have it already.
