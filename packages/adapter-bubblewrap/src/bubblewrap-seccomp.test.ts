@@ -55,6 +55,11 @@ describe.each(['amd64', 'arm64'] as const)('on %s', (architecture: Architecture)
     expect(ask('clone3')).toBe(error(38));
   });
 
+  it('knows every call by a number of its own', () => {
+    const numbers = Object.values(SYSTEM_CALLS).flatMap((call) => call[architecture] ?? []);
+    expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([]);
+  });
+
   it('allows every other call', () => {
     const denied = new Set(Object.values(SYSTEM_CALLS).map((numbers) => numbers[architecture]));
     const others = Array.from({ length: 600 }, (_, number) => number).filter((number) => !denied.has(number));
@@ -88,6 +93,12 @@ describe.each(['amd64', 'arm64'] as const)('on %s', (architecture: Architecture)
   it('ends a program that calls as another machine', () => {
     expect(answer(program, { machine: 0x40000003, number: 1 })).toBe(KILLED);
   });
+});
+
+test('files cannot be opened by their handles, on arm64 neither', () => {
+  const program = seccompProgram('arm64', false);
+  for (const number of [264, 265])
+    expect(answer(program, { machine: MACHINES.arm64, number })).toBe(error(1));
 });
 
 test('x32 calls are not there', () => {
