@@ -55,9 +55,9 @@ export function main(argv: readonly string[], cwd = process.cwd()): number {
 }
 
 function next(directory: string, packageName: string): string {
+  const word = /^[\w./@-]+$/.test(directory) ? directory : `'${directory.replaceAll("'", "'\\''")}'`;
   return `${packageName} is there. Next:
-  cd ${directory}
-  npm install
+${directory === '' ? '' : `  cd ${word}\n`}  npm install
   npm test          # what is to be done, one thing after the other
 `;
 }

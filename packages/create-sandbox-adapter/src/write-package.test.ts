@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { ADAPTER_API_VERSION } from '@sandbox/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from './main.ts';
 import { filledIn, makeWords } from './write-package.ts';
@@ -64,6 +65,13 @@ describe('names', () => {
       `from './kata-vm-spec.ts'; runtime: 'kata-vm'; kataVmWords KataVmOptions KATA_VM_X "^1.2.3"`,
     );
   });
+
+  it('stay as they were given, whatever is in them', () => {
+    const words = makeWords('kata', '@acme/example-kata');
+    expect(filledIn('"@example/sandbox-adapter-example" \'./example-spec.ts\'', words, '1.2.3')).toBe(
+      '"@acme/example-kata" \'./kata-spec.ts\'',
+    );
+  });
 });
 
 describe('create-sandbox-adapter', () => {
@@ -76,6 +84,24 @@ describe('create-sandbox-adapter', () => {
     expect(stdout).toMatch(/cd sandbox-adapter-kata-vm\n/);
     for (const name of ['README.md', 'src/plugin.ts', 'src/kata-vm-spec.ts', 'test/conformance.test.ts'])
       expect(readFileSync(file(name), 'utf8')).not.toMatch(/example/i);
+  });
+
+  it('declares the version of the contract as it is now, not that of the core that it will find', () => {
+    main(['kata'], root);
+    const file = (name: string) => readFileSync(path.join(root, 'sandbox-adapter-kata/src', name), 'utf8');
+    for (const name of ['plugin.ts', 'kata-adapter.ts']) {
+      expect(file(name)).toContain(`apiVersion: ${ADAPTER_API_VERSION},`);
+      expect(file(name)).not.toContain('ADAPTER_API_VERSION');
+    }
+  });
+
+  it('says how to get into the directory, where one has to', () => {
+    expect(main(['kata', '--directory', 'my kata'], root)).toBe(0);
+    expect(stdout).toContain("  cd 'my kata'\n  npm install\n");
+    rmSync(path.join(root, 'my kata'), { recursive: true });
+    stdout = '';
+    expect(main(['kata', '--directory', '.'], root)).toBe(0);
+    expect(stdout).toMatch(/Next:\n {2}npm install\n/);
   });
 
   it('writes into no directory that has something in it', () => {

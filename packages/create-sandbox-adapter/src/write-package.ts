@@ -55,18 +55,21 @@ export function makeWords(runtime: string, packageName = `sandbox-adapter-${runt
 
 /** The text of a file of the template, for this runtime. Pure. */
 export function filledIn(text: string, words: Words, version: string): string {
-  return text
-    .replaceAll('@example/sandbox-adapter-example', words.packageName)
-    .replaceAll('0.0.0-sandbox', `^${version}`)
-    .replaceAll("'example'", `'${words.runtime}'`)
-    .replaceAll('/example-', `/${words.runtime}-`)
-    .replaceAll('[runtimes.example]', `[runtimes.${words.runtime}]`)
-    .replaceAll('EXAMPLE', words.constant)
-    .replaceAll('Example', words.type)
-    .replaceAll('examplePlugin', `${words.value}Plugin`)
-    .replaceAll('exampleAdapter', `${words.value}Adapter`)
-    .replaceAll('exampleWords', `${words.value}Words`)
-    .replaceAll('`example`', `\`${words.runtime}\``);
+  return (
+    text
+      .replaceAll('0.0.0-sandbox', `^${version}`)
+      .replaceAll("'example'", `'${words.runtime}'`)
+      .replaceAll('/example-', `/${words.runtime}-`)
+      .replaceAll('[runtimes.example]', `[runtimes.${words.runtime}]`)
+      .replaceAll('EXAMPLE', words.constant)
+      .replaceAll('Example', words.type)
+      .replaceAll('examplePlugin', `${words.value}Plugin`)
+      .replaceAll('exampleAdapter', `${words.value}Adapter`)
+      .replaceAll('exampleWords', `${words.value}Words`)
+      .replaceAll('`example`', `\`${words.runtime}\``)
+      // Last: it is taken as it was given, whatever is in it.
+      .replaceAll('@example/sandbox-adapter-example', words.packageName)
+  );
 }
 
 /** Writes the package; returns its files, relative to it. */

@@ -8,7 +8,7 @@ import type { OptionsSchema } from './options-schema.ts';
 export interface AdapterPlugin<Options = unknown> {
   /** Same as the adapter's own: lower case words with `-` between them. */
   readonly runtime: string;
-  /** The version of the contract that the adapter was written for: `ADAPTER_API_VERSION`. */
+  /** The version of the contract that the adapter was written for, as a number: `1`. Not `ADAPTER_API_VERSION`, which is that of the core that it will find. */
   readonly apiVersion: number;
   /** Checks what `[runtimes.<id>]` says, its keys in camel case. Made by zod, or by any library that follows https://standardschema.dev. */
   readonly optionsSchema: OptionsSchema<Options>;

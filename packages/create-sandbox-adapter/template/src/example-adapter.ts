@@ -1,4 +1,4 @@
-import { ADAPTER_API_VERSION, type RawProcess, type RuntimeAdapter } from '@sandbox/core';
+import type { RawProcess, RuntimeAdapter } from '@sandbox/core';
 import { EXAMPLE_CAPABILITIES } from './example-capabilities.ts';
 import type { ExampleAdapterOptions } from './example-options.ts';
 import { probeExample } from './example-probe.ts';
@@ -11,7 +11,7 @@ import { toDo } from './to-do.ts';
 export function createExampleAdapter(options: ExampleAdapterOptions = {}): RuntimeAdapter {
   return {
     runtime: 'example',
-    apiVersion: ADAPTER_API_VERSION,
+    apiVersion: 1,
     capabilities: EXAMPLE_CAPABILITIES,
 
     probe: () => probeExample(options),
