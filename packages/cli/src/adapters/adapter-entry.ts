@@ -30,9 +30,22 @@ export function lazyAdapter(
 /** An entry as it is, or of what a package exports. */
 export function entryOf(adapter: AdapterEntry | AdapterPlugin): AdapterEntry {
   if ('load' in adapter) return adapter;
+  const { runtime } = adapter;
   return {
-    runtime: adapter.runtime,
-    load: async (options) => adapter.create(await options(adapter.optionsSchema)),
+    runtime,
+    async load(options) {
+      const { checkVersion, refused } = await import('./check-plugin.ts');
+      checkVersion(runtime, adapter.apiVersion);
+      const made = adapter.create(await options(adapter.optionsSchema));
+      checkVersion(runtime, made.apiVersion);
+      // Commands would look for its sandboxes under the one name, and find them under the other.
+      if (made.runtime !== runtime)
+        throw refused(
+          `${runtime} makes an adapter for ${made.runtime}`,
+          'Install a version of it that is right.',
+        );
+      return made;
+    },
   };
 }
 

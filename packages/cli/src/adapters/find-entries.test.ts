@@ -14,7 +14,7 @@ const app = join(root, 'app');
 const checkout = join(root, 'checkout');
 
 /** A runtime that says that it is well, its options, and where its package lies. */
-function source(runtime: string, place: string, change = ''): string {
+function source(runtime: string, place: string, change = '', made = ''): string {
   return `
 const anything = (value) =>
   'wrong' in value ? { issues: [{ message: 'no', path: ['wrong'] }] } : { value };
@@ -28,6 +28,7 @@ const adapter = (options) => ({
     return { status: 'healthy', message: ${JSON.stringify(place)} + ' ' + JSON.stringify(options), capabilities };
   },
   async close() {},
+  ${made}
 });
 export default {
   runtime: ${JSON.stringify(runtime)},
@@ -58,6 +59,10 @@ beforeAll(() => {
   install(app, 'broken', 'throw new Error("a bug in it");');
   install(app, 'no-adapter', 'export default { runtime: "x" };');
   install(app, 'shouts', source('Shouts', ''));
+  install(app, 'other-name', source('other-name', '', '', 'runtime: "docker",'));
+  install(app, 'makes-newer', source('makes-newer', '', '', 'apiVersion: 2,'));
+  mkdirSync(join(etc, 'node_modules/half'), { recursive: true });
+  writeFileSync(join(etc, 'node_modules/half/package.json'), '{ "name": "half", "exports": {} }');
   writeFileSync(join(etc, 'own.mjs'), source('own', 'a file'));
   writeFileSync(join(checkout, 'own.mjs'), source('typed', 'a file that was typed'));
 });
@@ -102,6 +107,14 @@ describe('adapters of other people', () => {
     expect(await found([], '--adapter', 'planted')).toMatchObject([{ status: 'unhealthy' }]);
   });
 
+  it('are not fetched from anywhere where a file was meant', async () => {
+    const [finding] = await found([], '--adapter', 'dist/own.mjs');
+    expect(finding?.message).toMatch(/^dist\/own\.mjs is not found from /);
+    expect(finding?.remedy).toBe('To name a file, write ./dist/own.mjs');
+    const [missing] = await found([], '--adapter', './dist/own.mjs');
+    expect(missing?.remedy).toBe('Look whether it is there: it may have to be built first.');
+  });
+
   it('can be files, beside the one that names them', async () => {
     expect(await found(['./own.mjs'])).toMatchObject([{ runtime: 'own', message: 'a file {}' }]);
     expect(await found([join(etc, 'own.mjs')])).toMatchObject([{ runtime: 'own' }]);
@@ -125,6 +138,7 @@ describe('adapters of other people', () => {
     ['newer', /^newer was written for version 2 of the contract, and this program has 1$/],
     ['second', /^second is a second adapter for docker$/],
     ['fs', /is no adapter/],
+    ['half', /^half could not be imported: No "exports" main defined in /],
   ])('that are not right are told: %s', async (name, message) => {
     expect(await found([name])).toEqual([
       expect.objectContaining({
@@ -138,6 +152,20 @@ describe('adapters of other people', () => {
     expect(err).toMatch(new RegExp(`^sandbox: .*${name}.*\\n *hint: `));
     const check = await sandbox([name], 'config', 'check');
     expect(check).toMatchObject({ exitCode: 2, err: expect.stringMatching(/sandbox\.toml:1: /) });
+  });
+
+  it.each([
+    ['other-name', /^other-name makes an adapter for docker$/],
+    ['makes-newer', /^makes-newer was written for version 2 of the contract, and this program has 1$/],
+  ])('that do not make what they say are told: %s', async (name, message) => {
+    expect(await found([name])).toMatchObject([
+      { status: 'unhealthy', message: expect.stringMatching(message) },
+    ]);
+    const { exitCode, err } = await sandbox([name], 'ls');
+    expect({ exitCode, err }).toEqual({
+      exitCode: 125,
+      err: expect.stringMatching(/^sandbox: .*\nhint: Install a version of /),
+    });
   });
 
   it.each(['own', 'broken'])(
@@ -171,4 +199,7 @@ it('a program can be made of what a package exports', async () => {
   const io = capturedIo({ cwd: checkout, env: { SANDBOX_CONFIG: '/dev/null' } });
   expect(await createCli({ adapters: [plugin] }).run(['doctor'], io)).toBe(0);
   expect(io.out()).toContain('✔ beside: beside the program {}');
+  const newer = capturedIo({ cwd: checkout, env: { SANDBOX_CONFIG: '/dev/null' } });
+  expect(await createCli({ adapters: [{ ...plugin, apiVersion: 2 }] }).run(['doctor'], newer)).toBe(1);
+  expect(newer.out()).toContain('✘ beside: beside was written for version 2 of the contract');
 });

@@ -1,9 +1,14 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { ADAPTER_API_VERSION, type AdapterPlugin, SandboxError } from '@sandbox/core';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { AdapterPlugin } from '@sandbox/core';
 import { resolve } from 'import-meta-resolve';
+import { checkVersion, refused } from './check-plugin.ts';
 
 const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const PATH = /^\.{0,2}\//;
+/** With a `/` that is not that of a scope, or with the end of a module's name. */
+const MEANT_AS_PATH = /^[^@].*\/|\.[cm]?[jt]s$/;
 
 /**
  * Imports the adapter that a package exports as `default`. `from` are directories: the package is looked for in the `node_modules` of the first and of those above it, then of the
@@ -13,10 +18,11 @@ const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 export async function importPlugin(name: string, from: readonly string[]): Promise<AdapterPlugin> {
   const url = find(name, from);
   const { default: plugin } = await import(url).catch((error: unknown) => {
-    throw refused(
-      `${name} could not be imported: ${messageOf(error)}`,
-      'Install it again, with its dependencies.',
+    const isMissing = PATH.test(name) && !existsSync(fileURLToPath(url));
+    throw cannotImport(
+      name,
       error,
+      isMissing ? 'Look whether it is there: it may have to be built first.' : undefined,
     );
   });
   check(name, plugin);
@@ -25,19 +31,24 @@ export async function importPlugin(name: string, from: readonly string[]): Promi
 
 /** A path is taken from the first directory. */
 function find(name: string, [first = '/', ...others]: readonly string[]): string {
-  if (/^\.{0,2}\//.test(name)) return pathToFileURL(isAbsolute(name) ? name : join(first, name)).href;
+  if (PATH.test(name)) return pathToFileURL(isAbsolute(name) ? name : join(first, name)).href;
   let failure: unknown;
   for (const directory of [first, ...others]) {
     try {
       return resolve(name, pathToFileURL(join(directory, 'x')).href);
     } catch (error) {
+      // It is there, and says of itself what cannot be.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cannotImport(name, error);
       failure ??= error;
     }
   }
   const where = [first, ...others].join(', nor from ');
   throw refused(
     `${name} is not found from ${where}`,
-    `Install it: npm install --prefix ${first} ${name}`,
+    // npm would take what looks like a path for a repository of somebody on GitHub.
+    MEANT_AS_PATH.test(name)
+      ? `To name a file, write ./${name}`
+      : `Install it: npm install --prefix ${first} ${name}`,
     failure,
   );
 }
@@ -55,15 +66,11 @@ function check(name: string, plugin: unknown): asserts plugin is AdapterPlugin {
       `${name} is no adapter: its default export is not { runtime, apiVersion, optionsSchema, create }`,
       'Name another package, or see AdapterPlugin of @sandbox/core.',
     );
-  if (apiVersion !== ADAPTER_API_VERSION)
-    throw refused(
-      `${name} was written for version ${apiVersion} of the contract, and this program has ${ADAPTER_API_VERSION}`,
-      `Install a version of ${apiVersion > ADAPTER_API_VERSION ? 'this program' : name} that fits.`,
-    );
+  checkVersion(name, apiVersion);
 }
 
-function refused(message: string, hint: string, cause?: unknown): SandboxError {
-  return new SandboxError('FAILED_PRECONDITION', message, { operation: 'adapters', hint, cause });
+function cannotImport(name: string, error: unknown, hint = 'Install it again, with its dependencies.') {
+  return refused(`${name} could not be imported: ${messageOf(error)}`, hint, error);
 }
 
 /** Of what a stranger's module throws. */
