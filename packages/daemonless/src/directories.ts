@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -8,8 +9,11 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
-import { chmod, lstat, readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 /** Makes a directory and those above it. The caller's umask does not matter. */
 export function makeSearchable(path: string): void {
@@ -67,19 +71,18 @@ export function listed(path: string): string[] {
   }
 }
 
-/** A guest may have locked directories that now are an ordinary user's to remove. */
+/**
+ * A guest may have locked directories that now are an ordinary user's to remove, or have made them so deep that no path is long enough. `chmod` and `rm` go from directory to directory by
+ * their handles.
+ */
 export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
-    await unlock(path);
-    await rm(path, { recursive: true, force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'ENAMETOOLONG') throw error;
+    // What it could not unlock is told by the one that removes.
+    await run('chmod', ['-Rf', 'u+rwX', '--', path]).catch(() => undefined);
+    await run('rm', ['-rf', '--', path]);
   }
-}
-
-async function unlock(path: string): Promise<void> {
-  if (!(await lstat(path)).isDirectory()) return;
-  await chmod(path, 0o700);
-  for (const name of await readdir(path)) await unlock(join(path, name));
 }

@@ -175,10 +175,10 @@ export class StateDirectory {
     await removeTree(this.directory);
   }
 
-  /** What programs left that ended half-way. */
+  /** What programs left that ended half-way. What cannot be removed keeps nobody from working: whoever looks next tries again. */
   async sweep(): Promise<void> {
     for (const name of listed(this.directory).filter(isAbandoned))
-      await removeTree(join(this.directory, name));
+      await removeTree(join(this.directory, name)).catch(() => undefined);
   }
 
   #aside(what: string): string {
