@@ -32,8 +32,8 @@ export async function mountRoot(
   await run('mount', ['-t', 'overlay', '-o', options, 'overlay', merged ?? '']);
 }
 
-export async function unmountRoot({ spec }: SandboxRecord, state: StateDirectory): Promise<void> {
-  const merged = state.path(spec.name, 'overlay/merged');
+export async function unmountRoot(name: string, state: StateDirectory): Promise<void> {
+  const merged = state.path(name, 'overlay/merged');
   if (!isMounted(merged)) return;
   try {
     await run('umount', [merged]);

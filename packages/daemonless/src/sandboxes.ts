@@ -57,6 +57,10 @@ export class JailSandboxes {
     this.#check(spec, host);
     await this.#sweep();
     await this.#reap(spec.name);
+    if (state.isDamaged(spec.name)) {
+      await this.#endDamaged(spec.name, signal);
+      state.setAside(spec.name);
+    }
     const id = state.newId(spec.name);
     const ids = takeIds(spec, id, host, this.#world);
     const { agent, ...rest } = spec;
@@ -150,13 +154,16 @@ export class JailSandboxes {
     if (record !== undefined) {
       state.mark(name, 'stopped');
       await this.#kill(record, signal);
-      await unmountRoot(record, state);
+      await unmountRoot(name, state);
       await this.#cgroups()?.remove(record.id, signal);
       this.#releaseIds(record);
       // Another may have removed it meanwhile, and made one of the same name.
       if (state.read(name)?.id === record.id) {
         await state.remove(state.path(name), { notesOnly: record.spec.root.readOnly });
       }
+    } else if (state.isDamaged(name)) {
+      await this.#endDamaged(name, signal);
+      if (state.isDamaged(name)) await state.remove(state.path(name));
     }
     if (!volumes) return;
     for (const volume of await store.list({ 'dev.sandbox.name': name })) await store.remove(volume.name);
@@ -287,6 +294,17 @@ export class JailSandboxes {
       signal,
     );
     await this.#cgroups()?.kill(id, signal);
+  }
+
+  /** Its cgroup and its ids are not known any more: whoever looks next finds that nobody has them. */
+  async #endDamaged(name: string, signal?: AbortSignal): Promise<void> {
+    const { state } = this.#world;
+    const jails = state.processes(name).filter(isNear);
+    await killTrees(
+      jails.map(({ pid }) => pid),
+      signal,
+    );
+    await unmountRoot(name, state);
   }
 
   /** Where the runtime's program is gone meanwhile, what it made can still be removed. */

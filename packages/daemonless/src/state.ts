@@ -64,6 +64,7 @@ export function defaultStateDirectory(runtime: string, env: NodeJS.ProcessEnv, i
  *     sandboxes/<name>/root/<directory>      what it keeps of a writable root
  *     volumes/<name>/{volume.json,data}
  *     etc/<uid>-<gid>-<digest>, empty/<directory>   read-only parts of the host's root, for all
+ *     damaged-<name>-<random>                what was found under a name without a record that can be read
  */
 export class StateDirectory {
   readonly directory: string;
@@ -106,6 +107,22 @@ export class StateDirectory {
   read(name: string): SandboxRecord | undefined {
     const record = NAME.test(name) ? readJson<SandboxRecord>(this.path(name, 'sandbox.json')) : undefined;
     return record?.id === undefined ? undefined : record;
+  }
+
+  /** Whether there is something under this name of which nobody knows what it is: after a loss of power a record may be empty. */
+  isDamaged(name: string): boolean {
+    return NAME.test(name) && existsSync(this.path(name)) && this.read(name) === undefined;
+  }
+
+  /** Frees its name, and loses nothing of it. */
+  setAside(name: string): void {
+    const aside = join(this.directory, `damaged-${name}-${randomBytes(4).toString('hex')}`);
+    try {
+      if (this.isDamaged(name)) renameSync(this.path(name), aside);
+    } catch (error) {
+      // Another was first.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   names(): string[] {

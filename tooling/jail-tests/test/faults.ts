@@ -8,6 +8,7 @@ import {
   openSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -196,6 +197,34 @@ export function faults(here: boolean): void {
       expect((await execScript(later, spec.name, 'cat kept.txt')).stdout).toBe('kept\n');
       await later.remove(spec.name);
     });
+
+    test.each(['', '{"spec":{}}', null])(
+      'a record that is %j after a loss of power keeps no name',
+      async (text) => {
+        const stateDirectory = temporary();
+        const own = createAdapter({ stateDirectory });
+        const spec = specOf(['/bin/sh'], { lifecycle: 'long-lived' });
+        const damage = () => {
+          const record = join(stateDirectory, 'sandboxes', spec.name, 'sandbox.json');
+          if (text === null) rmSync(record);
+          else writeFileSync(record, text);
+        };
+        await own.create(spec);
+        await own.start(spec.name);
+        await execScript(own, spec.name, 'echo kept > /var/tmp/kept.txt');
+        damage();
+        await own.create(spec);
+        await own.start(spec.name);
+        expect((await execScript(own, spec.name, 'echo again')).stdout).toBe('again\n');
+        // Whoever wants it back finds it there.
+        const [aside] = (await own.extras?.())?.filter(({ name }) => name.startsWith('damaged-')) ?? [];
+        const kept = join(stateDirectory, aside?.name ?? '', 'root/var/tmp/kept.txt');
+        expect(readFileSync(kept, 'utf8')).toBe('kept\n');
+        damage();
+        await own.remove(spec.name);
+        expect(existsSync(join(stateDirectory, 'sandboxes', spec.name))).toBe(false);
+      },
+    );
 
     test('a session finds the agent that it was opened for, whichever the sandbox was made with', async () => {
       const name = await running();
