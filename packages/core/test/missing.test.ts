@@ -175,6 +175,19 @@ it('is found by the label of its home where the registry was lost, and another s
   expect(await sandboxes.list()).toMatchObject([{ name, state: 'missing' }]);
 });
 
+it('of another scope is neither used nor removed', async () => {
+  const ours = program();
+  await lose(ours);
+  const other = createSandboxes({ adapter: ours.adapter, scope: 'other' });
+  opened.push(other);
+  const options = { workspace: join(base, 'work'), policy: { workspaceAccess: 'none' } } as const;
+  await expect(other.open(options)).rejects.toMatchObject({
+    ...{ code: 'FAILED_PRECONDITION', message: expect.stringContaining('scope') },
+  });
+  expect(await other.list()).toEqual([]);
+  expect((await (await ours.open()).exec(['cat', 'file'])).stdout).toBe('kept\n');
+});
+
 it('is what is left when making it again fails, or the program is killed over it', async () => {
   const ours = program();
   await (await ours.open()).close();

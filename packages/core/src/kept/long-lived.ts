@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SandboxInfo } from '../adapter/adapter.ts';
+import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
 import { throwIfAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { callersWorkspace, checkEnabled, type KnownCaller, knownCaller } from '../launch/caller.ts';
@@ -9,7 +9,7 @@ import { checkAtRuntime, checkCount, imageFor, planLaunch, resolveRequest } from
 import { type SelectedRuntime, selectRuntime } from '../launch/select-runtime.ts';
 import { isUnused } from '../lifecycle/select-for-cleanup.ts';
 import { judgeInstance } from '../naming/instance.ts';
-import { parseLabels } from '../naming/labels.ts';
+import { LABEL, parseLabels } from '../naming/labels.ts';
 import { longLivedName } from '../naming/names.ts';
 import { lookupProcess, readInstance } from '../naming/read-instance.ts';
 import { ceilingFor, chooseLifecycle } from '../policy/ceilings.ts';
@@ -182,7 +182,10 @@ async function make(
     return makeEphemeral(services, request, { reason: error, warnings });
   }
   await checkAtRuntime(workspace, selected);
-  if (replaced === undefined) await checkCount(services, resolved, options.user ?? null);
+  if (replaced === undefined) {
+    await checkCount(services, resolved, options.user ?? null);
+    await checkHome(services, selected.adapter, request);
+  }
   const image = await imageFor(services, selected.adapter, resolved, { ...options, signal });
   const { adapter } = selected;
   const tools = await addTools(services, { adapter, resolved, tools: request.tools, options, signal });
@@ -198,6 +201,23 @@ async function make(
     await removeReplaced(services, selected.adapter, replaced.info, { volumes: false, signal });
   const readback = await makeSandbox(services, launch, { signal, isOneMore: replaced === undefined });
   return startLongLived(services, launch, readback, signal);
+}
+
+/** What another scope has at this runtime is not found, but a home of that name would be mounted all the same, and removed with this sandbox. */
+async function checkHome(
+  { options: { scope } }: Services,
+  { runtime, volumes }: RuntimeAdapter,
+  { name, signal }: OpenRequest,
+): Promise<void> {
+  const homes = (await volumes?.list({ [LABEL.name]: name }, { signal })) ?? [];
+  const other = homes.find(({ labels }) => labels[LABEL.scope] !== scope);
+  if (other === undefined) return;
+  const theirs = other.labels[LABEL.scope];
+  const where = theirs === undefined ? 'no scope' : `the scope ${theirs}`;
+  throw new SandboxError('FAILED_PRECONDITION', `${name} has a home already, in ${where}`, {
+    ...{ operation: 'open', runtime, sandbox: name },
+    hint: 'Remove it there first: `sandbox rm`, with the SANDBOX_SCOPE that it was made with.',
+  });
 }
 
 function lostWith(replaced: FoundSandbox | undefined): string[] {
