@@ -1,13 +1,14 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LimitsSpec, SandboxError } from '@sandbox/core';
+import { listed } from './directories.ts';
 import type { Host } from './host.ts';
 import { FIRST_BASE, type IdPlan, idMap, RANGE, RANGES } from './ids.ts';
 import type { Jailer } from './jailer.ts';
 import { launchJail, untilStarted } from './launch.ts';
 import { bind } from './mounts.ts';
-import { temporaryName } from './temporary-name.ts';
+import { isAbandoned, temporaryName } from './temporary-name.ts';
 
 const unlimited: LimitsSpec = {
   ...{ memoryBytes: null, cpus: null, pids: null },
@@ -16,7 +17,7 @@ const unlimited: LimitsSpec = {
 
 /** Makes one small jail, which proves the program's libraries, namespaces, the filter and the cgroup. Throws what is wrong. */
 export async function tryJail(jailer: Jailer, host: Host, signal: AbortSignal): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), `sandbox-${jailer.runtime}-`));
+  const directory = scratchDirectory();
   const cgroup = temporaryName('probe');
   // Of a range that is nobody's: the one beyond the last.
   const ids: IdPlan = host.isRoot
@@ -50,4 +51,27 @@ export async function tryJail(jailer: Jailer, host: Host, signal: AbortSignal): 
     rmSync(directory, { recursive: true, force: true });
     await host.cgroups?.remove(cgroup, signal);
   }
+}
+
+const SCRATCH = 'sandboxjail';
+
+/** Where nobody else can read; what trials left there that were killed goes. */
+function scratchDirectory(): string {
+  const parent = tmpdir();
+  try {
+    for (const name of listed(parent)) {
+      if (name.startsWith(SCRATCH) && isAbandoned(name)) removeOwn(join(parent, name));
+    }
+  } catch {
+    // Somebody else's turn: who may not look there, or was second, has nothing to remove.
+  }
+  const directory = join(parent, temporaryName(SCRATCH));
+  mkdirSync(directory, { mode: 0o700 });
+  return directory;
+}
+
+/** Anybody may make something of this name there, and put links into it while it is being removed. */
+function removeOwn(path: string): void {
+  const stats = lstatSync(path);
+  if (stats.isDirectory() && stats.uid === process.geteuid?.()) rmSync(path, { recursive: true });
 }

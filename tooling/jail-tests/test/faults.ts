@@ -1,16 +1,19 @@
 import { execFileSync, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chownSync,
   closeSync,
   existsSync,
   globSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -243,6 +246,23 @@ export function faults(here: boolean): void {
       for (const path of left) mkdirSync(path, { recursive: true });
       await createAdapter({ stateDirectory }).list();
       expect(left.filter((path) => existsSync(path))).toEqual([]);
+    });
+
+    test('what a trial left that was killed goes with the next one, unless it is somebody else’s', async () => {
+      const [gone, theirs] = ['0', '1'].map((digit) =>
+        join(tmpdir(), `sandboxjail-${2 ** 22 + 1}-1-${digit.repeat(12)}`),
+      ) as [string, string];
+      onTestFinished(() => rmSync(theirs, { recursive: true, force: true }));
+      mkdirSync(join(gone, 'jail'), { recursive: true });
+      if (isRoot) mkdirSync(theirs);
+      if (isRoot) chownSync(theirs, 1000, 1000);
+      await createAdapter().probe();
+      expect([gone, theirs].map((path) => existsSync(path))).toEqual([false, isRoot]);
+      expect(
+        readdirSync(tmpdir()).filter(
+          (name) => name.startsWith(`sandboxjail.`) && name.includes(`.${process.pid}.`),
+        ),
+      ).toEqual([]);
     });
 
     test.runIf(isRoot || canRead(import.meta.filename))(
