@@ -55,6 +55,17 @@ describe('keys', () => {
     expect(again).toMatchObject({ exitCode: 125, stderr: expect.stringContaining('keys ls') });
   });
 
+  it('are all there when several are added at once', async () => {
+    const added = await Promise.all(
+      ['ann', 'bob', 'eve', 'kim'].map(
+        (user) =>
+          startProgram([process.execPath, program, 'keys', 'add', '--user', user, '--config', file]).result,
+      ),
+    );
+    const { stdout } = await sandbox('keys', 'ls');
+    for (const { stdout: key } of added) expect(stdout).toContain(key.toString().slice(4, 12));
+  });
+
   it('begin a configuration where there is none', async () => {
     expect((await sandbox('keys', 'add', '--user', 'alice')).exitCode).toBe(0);
     expect(statSync(file).mode & 0o777).toBe(0o644);

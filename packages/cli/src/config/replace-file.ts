@@ -1,11 +1,17 @@
 import { lstat, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { SandboxError } from '@sandbox/core';
 
-/** At once, so that whoever follows the file never reads half of it. A link keeps leading to it; a device, such as /dev/null, stays what it is. */
-export async function replaceFile(file: string, text: string): Promise<void> {
+/** The file that links lead to, which may have to be made. */
+export async function targetOf(file: string): Promise<string> {
   const target = await realpath(file).catch(() => file);
   const there = await lstat(target).catch(() => undefined);
   if (there?.isFile() === false) throw new Error('it is there, and is no file');
+  return target;
+}
+
+/** At once, so that whoever follows the file never reads half of it. A link keeps leading to it; a device, such as /dev/null, stays what it is. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const target = await targetOf(file);
   // Who may read it stays as it was.
   const mode = ((await stat(target).catch(() => undefined))?.mode ?? 0o644) & 0o777;
   const beside = `${target}.${process.pid}.new`;
