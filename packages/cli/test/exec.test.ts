@@ -253,7 +253,7 @@ describe('sandbox cp', () => {
     writeFileSync(path.join(workspace, 'file'), '');
     mkdirSync(path.join(workspace, 'dir'));
     const rows = [
-      [['cp', 'nothing', `:${guest()}`], /nothing on the host: no such file/],
+      [['cp', 'nothing', `:${guest()}`], /nothing on the host: no such file or directory\n$/],
       [['cp', `:${guest()}/nothing`, '.'], /guest\/nothing: no such file/],
       [['cp', `:${guest()}`, 'file'], /guest is a directory, and file is there and is none/],
       [['cp', 'file', 'no-such-sandbox:/tmp'], /no sandbox no-such-sandbox/],

@@ -29,10 +29,14 @@ export async function copy(
     return await (request.direction === 'in' ? copyIn : copyOut)(sandbox, request, options);
   } catch (error) {
     const { SandboxError } = await import('@sandbox/core');
-    const hint = SandboxError.is(error) ? HINTS[error.code] : undefined;
+    const hint = SandboxError.is(error) && !isOfHost(error.cause) ? HINTS[error.code] : undefined;
     throw hint === undefined ? error : SandboxError.withContext(error, { hint });
   }
 }
+
+/** What this machine's file system said: nothing in a sandbox helps there. */
+const isOfHost = (cause: unknown): boolean =>
+  cause instanceof Error && (cause as NodeJS.ErrnoException).syscall !== undefined;
 
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOT_FOUND: 'Paths in a sandbox start at /workspace, unless they start with a slash.',
