@@ -45,7 +45,7 @@ export class Life {
 
   add(box: Box): Box {
     this.#boxes.set(box.id, box);
-    this.#gone.delete(box.id);
+    this.#forget(box.id);
     this.#arm(box);
     return box;
   }
@@ -153,17 +153,28 @@ export class Life {
   #remember(box: Box): void {
     const { lastResult: result, facts } = box;
     const bytes = result === null ? 0 : sizeOf(result);
-    this.#gone.delete(box.id);
+    this.#forget(box.id);
     this.#gone.set(box.id, { user: facts.user, at: Date.now(), result, bytes });
     this.#goneBytes += bytes;
     for (const [id, old] of this.#gone) {
       const expired = Date.now() - old.at > REMEMBERED_MS || this.#gone.size > REMEMBERED;
       if (!expired && this.#goneBytes <= REMEMBERED_BYTES) break;
       // That it was there is remembered for longer than what it printed.
-      if (old.result !== null) this.#goneBytes -= old.bytes;
-      old.result = null;
+      this.#dropResult(old);
       if (expired) this.#gone.delete(id);
     }
+  }
+
+  /** A long-lived one may go, and come again, under one name. */
+  #forget(id: string): void {
+    const gone = this.#gone.get(id);
+    if (gone !== undefined) this.#dropResult(gone);
+    this.#gone.delete(id);
+  }
+
+  #dropResult(gone: Gone): void {
+    if (gone.result !== null) this.#goneBytes -= gone.bytes;
+    gone.result = null;
   }
 
   #arm(box: Box, atLeastMs = 0): void {

@@ -245,6 +245,24 @@ describe('long-lived sandboxes', () => {
     expect(existsSync(workspace)).toBe(true);
   });
 
+  it('that are made and removed again and again leave others their last results', async () => {
+    const { options, request } = place();
+    await using service = await startReference(options);
+    const code = `head -c 10000000 /dev/zero | tr '\\0' x`;
+    // Of results like this one three are remembered.
+    const round = async (asked: object) => {
+      const { id } = (await call(service, 'POST', '/sandbox', asked)).body;
+      const { body } = await call(service, 'POST', `/sandbox/${id}/execute`, { code });
+      expect(body.stdout).toHaveLength(10_000_000);
+      expect((await call(service, 'DELETE', `/sandbox/${id}`)).status).toBe(204);
+      return id;
+    };
+    for (let count = 0; count < 3; count += 1) await round(request);
+    const others = [await round({ runtime: 'sh', keep: true }), await round({ runtime: 'sh', keep: true })];
+    for (const id of others)
+      expect((await call(service, 'GET', `/sandbox/${id}`)).body.lastResult).not.toBeNull();
+  });
+
   it('of which only the home is left are not taken that away by who looks, and are made again with it', async () => {
     const { options, request } = place();
     await using first = await startReference(options);
