@@ -44,6 +44,12 @@ import { accountArgs, createArgs, execArgs, ownerArgs } from './apple-container-
 
 type Labels = Readonly<Record<string, string>>;
 
+/** What a `create` has asked for so far, beside the sandbox itself. */
+interface Made {
+  readonly volumes: { readonly name: string; readonly labels: Labels }[];
+  readonly helpers: string[];
+}
+
 /** What a failed `create` may take to clear up after itself. */
 const UNDO_MS = 5_000;
 
@@ -92,7 +98,7 @@ export class AppleContainerAdapter implements RuntimeAdapter {
   async create(asked: SandboxSpec, { signal }: CallOptions = {}): Promise<CreateResult> {
     const labels = { ...asked.labels, [LABEL.managed]: 'true', [LABEL.name]: asked.name };
     const spec = { ...asked, labels };
-    const volumes: string[] = [];
+    const made: Made = { volumes: [], helpers: [] };
     let wasAsked = false;
     try {
       return await this.#cli.call({ operation: 'create', sandbox: spec.name, signal }, async (limit) => {
@@ -105,7 +111,7 @@ export class AppleContainerAdapter implements RuntimeAdapter {
         // `create` itself would pull it.
         if (spec.root.type === 'image') await this.images.inspect(spec.root.image, { signal: limit });
         await this.#agents.place(spec.agent, ARCHITECTURE);
-        await this.#makeVolumes(spec, volumes, limit);
+        await this.#makeVolumes(spec, made, limit);
         wasAsked = true;
         await this.#cli.run(args, limit);
         const answer = await this.#get(spec.name, limit);
@@ -114,7 +120,7 @@ export class AppleContainerAdapter implements RuntimeAdapter {
       });
     } catch (error) {
       const isTaken = SandboxError.is(error) && error.code === 'ALREADY_EXISTS';
-      await this.#undo(spec, wasAsked && !isTaken, volumes).catch(() => {});
+      await this.#undo(spec, wasAsked && !isTaken, made).catch(() => {});
       throw error;
     }
   }
@@ -216,24 +222,33 @@ export class AppleContainerAdapter implements RuntimeAdapter {
 
   async close(): Promise<void> {}
 
-  async #makeVolumes(spec: SandboxSpec, made: string[], signal: AbortSignal): Promise<void> {
+  async #makeVolumes(spec: SandboxSpec, { volumes, helpers }: Made, signal: AbortSignal): Promise<void> {
     for (const mount of spec.mounts) {
       if (mount.type !== 'volume') continue;
-      if (!(await this.volumes.make(mount.volume, mount.labels ?? spec.labels, signal)).made) continue;
-      made.push(mount.volume);
+      const labels = mount.labels ?? spec.labels;
+      // Noted before it is there: the service may go on with what is given up at this moment.
+      const onMaking = () => volumes.push({ name: mount.volume, labels });
+      if (!(await this.volumes.make(mount.volume, labels, signal, onMaking)).made) continue;
       const helper = `sandbox-owner-${randomUUID()}`;
+      helpers.push(helper);
       await this.#cli.run(ownerArgs(helper, spec, mount), signal);
       await this.#until(helper, signal, (found) => found === undefined);
     }
   }
 
-  /** Takes away what a `create` has made: the service may go on with what its client has given up. A sandbox of that name that another has made has other labels. */
-  async #undo({ name, labels }: SandboxSpec, isMade: boolean, volumes: readonly string[]): Promise<void> {
+  /** Takes away what a `create` has made: the service may go on with what its client has given up. What another has made of that name has other labels. */
+  async #undo({ name, labels }: SandboxSpec, isMade: boolean, { volumes, helpers }: Made): Promise<void> {
     const call = { operation: 'create', sandbox: name, ms: UNDO_MS };
     await this.#cli.call(call, async (signal) => {
       const found = isMade ? await this.#find(name, signal) : undefined;
       if (found && isDeepStrictEqual(infoOf(found).labels, labels)) await this.#delete(name, signal);
-      for (const volume of volumes) await this.volumes.remove(volume, { signal });
+      for (const helper of helpers) await this.#delete(helper, signal);
+      const there = volumes.length === 0 ? [] : await this.volumes.list({}, { signal });
+      for (const volume of volumes) {
+        const own = { ...volume.labels, [LABEL.managed]: 'true' };
+        const isOwn = there.some((one) => one.name === volume.name && isDeepStrictEqual(one.labels, own));
+        if (isOwn) await this.volumes.remove(volume.name, { signal });
+      }
     });
   }
 

@@ -96,6 +96,23 @@ describe.runIf(onDouble)('a service that does not answer', () => {
     expect(await calm.list({ [LABEL.name]: spec.name })).toEqual([]);
   });
 
+  it('create that is given up while it makes a disk leaves none', async () => {
+    const owner = { uid: 1000, gid: 1000 };
+    const spec = sandboxSpec();
+    const volume = `${spec.name}-home`;
+    const isThere = async () => (await calm.volumes?.list())?.some(({ name }) => name === volume);
+    const gone = new AbortController();
+    const mounts = [
+      { type: 'volume', volume, target: '/home/sandbox', readOnly: false, owner, exec: true } as const,
+    ];
+    const making = calm.create({ ...spec, mounts }, { signal: gone.signal });
+    making.catch(() => {});
+    await expect.poll(isThere, { interval: 10, timeout: 10_000 }).toBe(true);
+    gone.abort();
+    await expect(making).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await isThere()).toBe(false);
+  });
+
   it('create that gives up does not take away what another has made under that name', async () => {
     const theirs = sandboxSpec({ labels: { 'dev.sandbox.task': 'theirs' } });
     await calm.create(theirs);

@@ -22,11 +22,12 @@ export class AppleContainerVolumes implements VolumeStore {
     return this.#cli.call(call, async (limit) => (await this.make(name, labels, limit)).volume);
   }
 
-  /** As `ensure`, and whether it was not there before. */
-  async make(name: string, labels: Labels, signal: AbortSignal) {
+  /** As `ensure`, and whether it was not there before. `onMaking` is called when it is about to be made. */
+  async make(name: string, labels: Labels, signal: AbortSignal, onMaking?: () => void) {
     let volume = await this.#find(name, signal);
     const made = volume === undefined;
     if (made) {
+      onMaking?.();
       const args = ['volume', 'create', ...labelArgs(labels), '--', name];
       // Somebody else may have made one of this name since.
       await this.#cli.run(args, signal).catch(unless('ALREADY_EXISTS'));
