@@ -8,6 +8,7 @@ import type { Services } from '../services/services.ts';
 import { inTurn } from '../services/turns.ts';
 import { tarArchive } from '../transfer/tar-archive.ts';
 import { BuildLines } from './build-lines.ts';
+import { takeBuild } from './build-turn.ts';
 import {
   PACKAGE_MANAGER_PATHS,
   PACKAGE_MANAGERS,
@@ -30,8 +31,7 @@ export interface LayerRequest extends ToolsRequest {
 type Layer = ImageInfo & { readonly name: string };
 
 /**
- * The image with the tools on top of another one, built where it is not there yet. Those who need the same one at once in one program wait for one build; two programs may both build it, and the
- * later one's gets the name. Throws why there is none; nothing remembers that, so the next sandbox tries again.
+ * The image with the tools on top of another one, built where it is not there yet. Those who need the same one at once wait for one build. Throws why there is none; nothing remembers that, so the next sandbox tries again.
  */
 export async function ensureToolLayer(services: Services, request: LayerRequest): Promise<Layer> {
   const { adapter, image, tools, signal } = request;
@@ -43,7 +43,16 @@ export async function ensureToolLayer(services: Services, request: LayerRequest)
   if (known !== undefined) return { ...known, name };
   const turn = inTurn(services, `${adapter.runtime} ${name}`, async () => {
     throwIfAborted(signal, { operation: 'tools', runtime: adapter.runtime });
-    return (await existing(images, name, signal)) ?? (await build(services, images, { ...request, name }));
+    const release = await takeBuild(signal, () =>
+      request.options.onProgress?.({
+        message: 'waiting for another program that installs development tools',
+      }),
+    );
+    try {
+      return (await existing(images, name, signal)) ?? (await build(services, images, { ...request, name }));
+    } finally {
+      release();
+    }
   });
   return { ...(await untilAborted(turn, signal, { operation: 'tools', runtime: adapter.runtime })), name };
 }
