@@ -15,6 +15,8 @@ export interface BoxFacts {
   /** What was found in it. */
   readonly codeWarnings?: readonly CodeWarning[] | undefined;
   readonly files?: readonly StoredFile[] | undefined;
+  /** Real path of the directory of this machine that it has, where it has one. */
+  readonly workspace?: string | undefined;
   readonly project?: string | undefined;
   readonly task?: string | undefined;
   /** For more than one execution. */

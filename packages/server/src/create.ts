@@ -35,9 +35,11 @@ export async function createBox(service: Service, request: CreateRequest, creati
     const { code, project, task, keep = false, keepMs } = request;
     const stored = await storeFiles(sandbox, files, signal);
     const codeWarnings = await found;
+    const workspace = request.workspace === undefined ? undefined : (await sandbox.inspect()).workspace;
     return new Box({
       ...{
         user,
+        workspace: workspace ?? undefined,
         language,
         sandbox,
         createdAt: new Date(),

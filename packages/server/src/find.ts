@@ -8,7 +8,7 @@ import type { Service } from './service.ts';
 /** The sandbox of that id, if it is this user's: what belongs to others is not there. */
 export async function boxOf(service: Service, user: string, id: string): Promise<Box> {
   const box = service.life.find(user, id) ?? (await fromBefore(service, user, id));
-  if (box !== undefined) return box;
+  if (box !== undefined && mayHave(service, user, box.facts.workspace)) return box;
   throw notThere(id);
 }
 
@@ -25,7 +25,11 @@ export async function boxesOf(service: Service, user: string): Promise<SandboxVi
   const states = new Map(details.map(({ name, state }) => [name, state]));
   const owners = new Map(details.map((one) => [one.name, one.user]));
   const boxes = [...life.boxes].filter(
-    (box) => box.facts.user === user && box.removing === undefined && (owners.get(box.id) ?? user) === user,
+    (box) =>
+      box.facts.user === user &&
+      box.removing === undefined &&
+      (owners.get(box.id) ?? user) === user &&
+      mayHave(service, user, box.facts.workspace),
   );
   const known = new Set(boxes.map(({ id }) => id));
   return [
@@ -72,10 +76,10 @@ async function fromBefore(service: Service, user: string, id: string): Promise<B
   const missing = details.state === 'missing';
   if (!missing) await sandbox.start();
   const language = languages.find(details.labels[LANGUAGE_LABEL] ?? '') ?? null;
-  const { labels, createdAt = new Date() } = details;
+  const { labels, createdAt = new Date(), workspace } = details;
   const tags = { project: labels[PROJECT_LABEL], task: labels[TASK_LABEL] };
-  const facts = { user, sandbox, language, createdAt, ...tags, keep: true, missing, release: () => {} };
-  return life.adopt(new Box(facts));
+  const facts = { user, sandbox, language, createdAt, workspace: workspace ?? undefined, missing };
+  return life.adopt(new Box({ ...facts, ...tags, keep: true, release: () => {} }));
 }
 
 /** Made by the service for this user, in a directory that is still the user's to take. */
@@ -85,6 +89,12 @@ function isOurs(service: Service, details: SandboxDetails, user: string): boolea
     return false;
   // A task's has the volume of its project, and no directory of this machine.
   if (workspace === null) return labels[LABEL.project] !== undefined;
+  return mayHave(service, user, workspace);
+}
+
+/** Whether a directory of this machine is the user's to take, as the roots are now. */
+function mayHave(service: Service, user: string, workspace: string | undefined): boolean {
+  if (workspace === undefined) return true;
   const roots = service.access.workspaceRoots(user);
   return roots.some((root) => workspace === root || workspace.startsWith(`${root}/`));
 }

@@ -236,9 +236,16 @@ describe('long-lived sandboxes', () => {
       expect((await call(second, 'GET', '/sandbox')).body.sandboxes).toMatchObject([{ id, runtime: 'sh' }]);
       expect((await call(second, 'GET', `/sandbox/${id}`)).body).toMatchObject({ id, runtime: 'sh' });
     }
-    roots.pop();
     await using third = await startReference(options);
-    expect((await call(third, 'GET', `/sandbox/${id}`)).status).toBe(404);
+    expect((await call(third, 'GET', `/sandbox/${id}`)).status).toBe(200);
+    // What the service knows, and what it only finds again, is not theirs any more who may not have the directory.
+    roots.pop();
+    for (const path of [`/sandbox/${id}`, `/sandbox/${id}/files?path=.`])
+      expect((await call(third, 'GET', path)).status).toBe(404);
+    expect((await call(third, 'POST', `/sandbox/${id}/execute`, { code: 'true' })).status).toBe(404);
+    expect((await call(third, 'GET', '/sandbox')).body.sandboxes).toEqual([]);
+    await using fourth = await startReference(options);
+    expect((await call(fourth, 'GET', `/sandbox/${id}`)).status).toBe(404);
     roots.push(join(directory, 'roots'));
     expect((await call(third, 'DELETE', `/sandbox/${id}`)).status).toBe(204);
     expect(await third.left()).toEqual([]);
