@@ -285,7 +285,13 @@ describe('create', () => {
   });
 
   it('is found by its name in any state', async () => {
-    const { sandboxes } = setUp();
+    const { sandboxes } = setUp((plain) => ({
+      // An engine's builder puts an image's labels on its containers.
+      async list(...call) {
+        const labels = { [LABEL.managed]: 'true', [LABEL.scope]: 'test', [LABEL.build]: '0123456789abcdef' };
+        return [...(await plain.list(...call)), { name: 'cool_mendeleev', state: 'running', labels }];
+      },
+    }));
     const box = await sandboxes.create({
       start: false,
       labels: { 'com.example.team': 'blue' },

@@ -185,7 +185,10 @@ class SandboxesManager implements Sandboxes {
     const { registry, held } = this.#services;
     const known = await registry.list();
     const missing = await missingSandboxes(adapter, labels, { infos, records: known }, { signal });
-    const own = [...infos, ...missing].filter(({ labels }) => labels[LABEL.scope] === scope);
+    // What builds an image has our labels too, and no name.
+    const own = [...infos, ...missing].filter(
+      ({ labels }) => labels[LABEL.scope] === scope && labels[LABEL.name] !== undefined,
+    );
     const records = new Map(known.map((record) => [record.name, record]));
     const enforcement = new Map([...held].map((handle) => [handle.name, handle.enforcement]));
     return own.map((info) =>
