@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageInfo, ImageStore } from '../adapter/images.ts';
 import { throwIfAborted, untilAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
@@ -21,6 +22,8 @@ import type { ToolsRequest } from './wanted-tools.ts';
 
 /** How long whoever gave a build up waits for what it left to be removed. */
 const REMOVAL_MS = 10_000;
+const LOOKS = 3;
+const LOOK_AGAIN_MS = 400;
 /** What fetching and unpacking some hundred megabytes may take. */
 const BUILD_MS = 1_200_000;
 
@@ -100,7 +103,7 @@ async function build(
       },
     );
   } catch (error) {
-    await removeUnfinished(images, labels);
+    await removeUnfinished(images, labels, signal.aborted || deadline.aborted);
     if (!SandboxError.is(error)) throw error;
     if (deadline.aborted)
       throw refused(request, `installing them took more than ${BUILD_MS / 60_000} minutes`);
@@ -123,14 +126,18 @@ async function checkCanBuild(services: Services, request: LayerRequest): Promise
     throw refused(request, `${request.adapter.runtime} builds no images: ${how}`);
 }
 
-/** What an engine keeps of the steps that were done. `prune` finds what is left even so. */
+/** What an engine keeps of the steps that were done; one that was given up is done with its step only a moment later. `prune` finds what is left even so. */
 async function removeUnfinished(
   images: ImageStore,
   { [LABEL.build]: build = '' }: Readonly<Record<string, string>>,
+  wasGivenUp: boolean,
 ): Promise<void> {
   const signal = AbortSignal.timeout(REMOVAL_MS);
-  const left = await images.list({ [LABEL.build]: build }, { signal }).catch(() => []);
-  for (const { id } of left) await images.remove(id, { signal }).catch(() => {});
+  for (let looks = wasGivenUp ? LOOKS : 1; looks > 0 && !signal.aborted; looks -= 1) {
+    if (wasGivenUp) await sleep(LOOK_AGAIN_MS);
+    const left = await images.list({ [LABEL.build]: build }, { signal }).catch(() => []);
+    for (const { id } of left) await images.remove(id, { signal }).catch(() => {});
+  }
 }
 
 /** A build runs what is in the image as root, with a network. */
