@@ -165,7 +165,8 @@ describe('cleanup', () => {
     await half.close();
     expect(await watched.cleanup()).toMatchObject({ removed: [half.name], failed: [] });
     expect(removed).toEqual([[half.name, false]]);
-    expect(await registry.list()).toEqual([]);
+    // As long as there is a home, there is a record.
+    expect((await registry.list()).map(({ name }) => name)).toEqual([half.name]);
     await Promise.all([sandboxes.close(), watched.close()]);
   });
 

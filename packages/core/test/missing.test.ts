@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -206,6 +208,28 @@ it('is what is left when making it again fails, or the program is killed over it
   expect(await ours.sandboxes.cleanup()).toMatchObject({ removed: [], failed: [] });
   expect(await ours.sandboxes.list()).toMatchObject([{ state: 'missing' }]);
   expect((await ours.open()).warnings).toContainEqual(expect.stringContaining('made again with its home'));
+});
+
+it('is what is left, and recorded, when the program that makes it again is killed before it ran', async () => {
+  const ours = program();
+  const name = await lose(ours);
+  const script = join(import.meta.dirname, 'support', 'open-elsewhere.ts');
+  const child = spawn(process.execPath, [script, base, join(base, 'work'), 'dies', 'test', 'ann']);
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  const { sandboxes, registry, adapter } = program();
+  const [half] = await adapter.list({});
+  expect(half).toMatchObject({ name, state: 'created' });
+  // As that program has recorded it.
+  const at = new Date(half?.labels[LABEL.createdAt] ?? '');
+  await registry.put({
+    ...{ name, runtime: 'reference', lifecycle: 'long-lived', workspace: null, user: 'ann', trust: null },
+    ...{ instance: half?.labels[LABEL.instance] ?? '', createdAt: at, lastUsedAt: at },
+  });
+  expect(await sandboxes.cleanup({ mode: 'automatic' })).toMatchObject({ removed: [name], failed: [] });
+  expect(await sandboxes.list()).toMatchObject([{ name, state: 'missing', user: 'ann' }]);
+  expect(await registry.list()).toMatchObject([{ name, user: 'ann' }]);
+  const box = await ours.open();
+  expect((await box.exec(['cat', 'file'])).stdout).toBe('kept\n');
 });
 
 it('is not one that another program is just making', async () => {

@@ -8,7 +8,6 @@ import {
   type CleanupChoice,
   type CleanupPolicy,
   type CleanupSelection,
-  isUnused,
   selectForCleanup,
 } from '../lifecycle/select-for-cleanup.ts';
 import type { CleanupOptions, CleanupReport } from '../manager/sandboxes.ts';
@@ -114,16 +113,16 @@ async function forget(
   }
 }
 
-/** Those that were made together with a sandbox that never ran. An older home is that of an earlier one, which is being made again. */
+/** Those that were made together with a sandbox that never ran. An older home is that of an earlier one, which was to be made again: true where there is one, so that it is missing now. */
 async function removeNewVolumes(
   adapter: RuntimeAdapter | undefined,
   record: SandboxRecord,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  if (!isUnused(record)) return;
-  for (const volume of (await adapter?.volumes?.list({ [LABEL.name]: record.name }, { signal })) ?? []) {
-    if (isOfNewOne(volume, record)) await adapter?.volumes?.remove(volume.name, { signal });
-  }
+): Promise<boolean> {
+  const volumes = (await adapter?.volumes?.list({ [LABEL.name]: record.name }, { signal })) ?? [];
+  const ofNewOne = volumes.filter((volume) => isOfNewOne(volume, record));
+  for (const { name } of ofNewOne) await adapter?.volumes?.remove(name, { signal });
+  return volumes.length > ofNewOne.length;
 }
 
 /** Some at a time, and on after a failure. */
@@ -173,8 +172,13 @@ async function removeUnlessUsed(
     await services.registry.touch(record.name, now, boot);
   }
   if (use !== null) return use.reason;
-  await removeSandbox(services, adapter, record.name, { volumes, signal });
-  if (!volumes) await removeNewVolumes(adapter, record, signal);
+  if (volumes) {
+    await removeSandbox(services, adapter, record.name, { volumes, signal });
+    return null;
+  }
+  await adapter.remove(record.name, { volumes, signal });
+  const isMissing = await removeNewVolumes(adapter, record, signal);
+  if (!isMissing) await services.registry.remove(record.name, record.instance);
   return null;
 }
 
