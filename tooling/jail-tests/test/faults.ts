@@ -1,4 +1,5 @@
 import { execFileSync, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -250,7 +251,7 @@ export function faults(here: boolean): void {
 
     test('what a trial left that was killed goes with the next one, unless it is somebody else’s', async () => {
       const [gone, theirs] = ['0', '1'].map((digit) =>
-        join(tmpdir(), `sandboxjail-${2 ** 22 + 1}-1-${digit.repeat(12)}`),
+        join(tmpdir(), `sandboxjail-${2 ** 22 + 1}-1-${digit}${randomBytes(6).toString('hex').slice(1)}`),
       ) as [string, string];
       onTestFinished(() => rmSync(theirs, { recursive: true, force: true }));
       mkdirSync(join(gone, 'jail'), { recursive: true });
