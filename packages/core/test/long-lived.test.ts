@@ -485,6 +485,17 @@ describe('a runtime that cannot keep a sandbox', () => {
   });
 });
 
+it('a workspace that cannot be one is told before a runtime that cannot be used', async () => {
+  const probe = async () => {
+    throw new SandboxError('UNAVAILABLE', 'the engine hangs');
+  };
+  const { sandboxes } = setUp(() => ({ probe }));
+  for (const path of ['/proc', '/no/such'])
+    await expect(sandboxes.run(['true'], { workspace: path })).rejects.toMatchObject({
+      message: expect.stringContaining(path),
+    });
+});
+
 describe('the workspaces that have a sandbox', () => {
   it('are those that are recorded, also where the runtime is down, and else those that runtimes have', async () => {
     const { sandboxes, registry } = setUp();

@@ -66,18 +66,21 @@ async function planEphemeral(
   const caller = knownCaller(services.settings, request.options);
   const { options } = caller;
   const resolved = resolveRequest('ephemeral', caller, request.policy);
-  const [selected, workspace] = await Promise.all([
-    selectRuntime(services, {
-      runtime: options.runtime,
-      resolved,
-      workspace: options.workspace !== undefined,
-      signal,
-    }),
+  const selecting = selectRuntime(services, {
+    runtime: options.runtime,
+    resolved,
+    workspace: options.workspace !== undefined,
+    signal,
+  });
+  selecting.catch(() => {});
+  // What is wrong with the request is told first, however quickly a runtime says that it cannot just now.
+  const [workspace] = await Promise.all([
     options.workspace === undefined
       ? null
       : callersWorkspace(services.settings, options.workspace, options.workspaceRoots),
     checkCount(services, resolved, options.user ?? null),
   ]);
+  const selected = await selecting;
   if (workspace !== null) await checkAtRuntime(workspace, selected);
   const image = await imageFor(services, selected.adapter, resolved, { ...options, signal });
   signal.throwIfAborted();
