@@ -3,7 +3,7 @@ import { detachedUse } from '../detached/detached-use.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { unavailable } from '../kept/find-sandbox.ts';
 import { removeSandbox } from '../launch/launch.ts';
-import { isOfNewOne, missingSandboxes } from '../lifecycle/homes.ts';
+import { homesAt, isOfNewOne, missingSandboxes } from '../lifecycle/homes.ts';
 import {
   type CleanupChoice,
   type CleanupPolicy,
@@ -258,8 +258,8 @@ async function listAll(
   records: readonly SandboxRecord[],
   signal: AbortSignal | undefined,
 ): Promise<SandboxInfo[]> {
-  const infos = await adapter.list({}, { signal });
-  return [...infos, ...(await missingSandboxes(adapter, {}, { infos, records }, { signal }))];
+  const [infos, homes] = await Promise.all([adapter.list({}, { signal }), homesAt(adapter, {}, { signal })]);
+  return [...infos, ...missingSandboxes(homes, adapter.runtime, { infos, records })];
 }
 
 function isHeld(services: Services, name: string): boolean {

@@ -11,21 +11,29 @@ interface Known {
   readonly records: readonly SandboxRecord[];
 }
 
+/** The homes of long-lived sandboxes that a runtime has. */
+export async function homesAt(
+  { volumes }: RuntimeAdapter,
+  labels: Readonly<Record<string, string>>,
+  { signal }: CallOptions,
+): Promise<readonly VolumeInfo[]> {
+  return (await volumes?.list({ ...labels, [LABEL.lifecycle]: 'long-lived' }, { signal })) ?? [];
+}
+
 /**
  * Long-lived sandboxes of which a runtime has nothing but the home, whoever took the rest: `missing`. Each is listed, made again, cleaned up and removed by its name
- * and its owner, as if it were there.
+ * and its owner, as if it were there. Pure.
  */
-export async function missingSandboxes(
-  { runtime, volumes }: RuntimeAdapter,
-  labels: Readonly<Record<string, string>>,
+export function missingSandboxes(
+  homes: readonly VolumeInfo[],
+  runtime: string,
   { infos, records }: Known,
-  { signal }: CallOptions,
-): Promise<SandboxInfo[]> {
-  const found = (await volumes?.list({ ...labels, [LABEL.lifecycle]: 'long-lived' }, { signal })) ?? [];
+): SandboxInfo[] {
+  if (homes.length === 0) return [];
   const there = new Set(infos.map(({ name }) => name));
   const known = new Map(records.map((record) => [record.name, record]));
   const missing = new Map<string, SandboxInfo>();
-  for (const volume of found) {
+  for (const volume of homes) {
     const name = parseLabels(volume.labels)?.name;
     if (name === undefined || there.has(name) || isOfNewOne(volume, known.get(name))) continue;
     const record = known.get(name);
@@ -53,8 +61,9 @@ export async function inspectOrMissing(
     return await adapter.inspect(name, call);
   } catch (error) {
     if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
+    const homes = await homesAt(adapter, { [LABEL.name]: name }, call);
     const known = { infos: [], records: record === undefined ? [] : [record] };
-    const [missing] = await missingSandboxes(adapter, { [LABEL.name]: name }, known, call);
+    const [missing] = missingSandboxes(homes, adapter.runtime, known);
     if (missing === undefined) throw error;
     return missing;
   }

@@ -12,7 +12,7 @@ import { findSandbox, isThere } from '../kept/find-sandbox.ts';
 import { openLongLived } from '../kept/long-lived.ts';
 import { workspacesOf } from '../kept/workspaces.ts';
 import { createEphemeral } from '../launch/ephemeral.ts';
-import { missingSandboxes } from '../lifecycle/homes.ts';
+import { homesAt, missingSandboxes } from '../lifecycle/homes.ts';
 import { unlessFailed } from '../monitoring/observer.ts';
 import { LABEL } from '../naming/labels.ts';
 import { validateName } from '../naming/names.ts';
@@ -177,14 +177,18 @@ class SandboxesManager implements Sandboxes {
     const { scope } = this.#services.options;
     if (!(await isThere(this.#services, adapter, 'list', signal))) return [];
     const labels = scope === undefined ? {} : { [LABEL.scope]: scope };
-    const infos = await adapter.list(labels, { signal, sizes }).catch((error) => {
+    const { registry, held } = this.#services;
+    const listing = adapter.list(labels, { signal, sizes }).catch((error) => {
       // A list without sizes is better than none.
       if (!sizes || signal?.aborted) throw error;
       return adapter.list(labels, { signal });
     });
-    const { registry, held } = this.#services;
-    const known = await registry.list();
-    const missing = await missingSandboxes(adapter, labels, { infos, records: known }, { signal });
+    const [infos, homes, known] = await Promise.all([
+      listing,
+      homesAt(adapter, labels, { signal }),
+      registry.list(),
+    ]);
+    const missing = missingSandboxes(homes, adapter.runtime, { infos, records: known });
     // What builds an image has our labels too, and no name.
     const own = [...infos, ...missing].filter(
       ({ labels }) => labels[LABEL.scope] === scope && labels[LABEL.name] !== undefined,
