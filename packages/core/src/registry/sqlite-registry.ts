@@ -13,7 +13,7 @@ import {
 } from '../sqlite/sqlite-file.ts';
 import { createMemoryRegistry } from './memory-registry.ts';
 import type { CleanupMark, Registry, SandboxRecord } from './registry.ts';
-import { markRow, type RecordRow, recordOf, rowOf, type SQL, useRow } from './sqlite/record-rows.ts';
+import { markRow, type RecordRow, recordOf, rowOf, rowsOf, type SQL, useRow } from './sqlite/record-rows.ts';
 import { REGISTRY_FILE } from './sqlite/registry-schema.ts';
 
 type Name = keyof typeof SQL;
@@ -199,7 +199,7 @@ function idOf(file: string): string {
 }
 
 function allOf({ list }: Statements<Name>): SandboxRecord[] {
-  return (list.all() as unknown as RecordRow[]).map(recordOf);
+  return rowsOf(list).map(recordOf);
 }
 
 /** What can be read of a file that cannot be written. Nor can uses since a mark was set, so that none counts. */

@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite';
 import type { BootClock } from '../../naming/boot-clock.ts';
 import { TRUST_LEVELS, type Trust } from '../../policy/policy.ts';
 import { SqliteFileError } from '../../sqlite/sqlite-faults.ts';
@@ -49,6 +50,34 @@ export const SQL = {
   condemn: `UPDATE sandboxes SET condemned = 1 WHERE name = :name`,
   remove: `DELETE FROM sandboxes WHERE name = :name AND instance = coalesce(:instance, instance)`,
 } as const;
+
+/** All rows that a statement with these columns gives. As arrays they take half the time, where this version of Node has them. */
+export function rowsOf(statement: Pick<StatementSync, 'all'> & Partial<StatementSync>): RecordRow[] {
+  if (statement.setReturnArrays === undefined) return statement.all() as unknown as RecordRow[];
+  statement.setReturnArrays(true);
+  return (statement.all() as unknown as unknown[][]).map(rowOfValues);
+}
+
+/** In the order of `COLUMNS`; written out, as a loop over them would take that time again. */
+function rowOfValues(values: readonly unknown[]): RecordRow {
+  return {
+    name: values[0],
+    runtime: values[1],
+    lifecycle: values[2],
+    workspace: values[3],
+    user: values[4],
+    trust: values[5],
+    instance: values[6],
+    created_at: values[7],
+    last_used_at: values[8],
+    last_used_boot: values[9],
+    last_used_elapsed: values[10],
+    marked_at: values[11],
+    marked_boot: values[12],
+    marked_elapsed: values[13],
+    condemned: values[14],
+  } satisfies Record<keyof RecordRow, unknown> as RecordRow;
+}
 
 export function rowOf(record: SandboxRecord): RecordRow {
   const { name, runtime, lifecycle, workspace, user, trust, instance, createdAt, lastUsedAt } = record;
