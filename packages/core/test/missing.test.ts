@@ -257,6 +257,45 @@ it('is not one that another program is just making', async () => {
   expect((await box.exec(['echo', 'hi'])).stdout).toBe('hi\n');
 });
 
+it('is not one that another program has begun to make since the runtime was asked for sandboxes', async () => {
+  const registry = createMemoryRegistry();
+  const stopped = Promise.withResolvers<never>();
+  const plain = createPlainAdapter({ directory: base });
+  const first = program(registry, {
+    async create(spec) {
+      for (const mount of spec.mounts) {
+        if (mount.type === 'volume') await plain.volumes?.ensure(mount.volume, { ...spec.labels });
+      }
+      begun.resolve();
+      return stopped.promise;
+    },
+  });
+  const begun = Promise.withResolvers<void>();
+  let opening: Promise<unknown> | undefined;
+  const { sandboxes } = program(registry, {
+    async list(...call) {
+      const infos = await plain.list(...call);
+      opening ??= first.open();
+      opening.catch(() => {});
+      await begun.promise;
+      return infos;
+    },
+    volumes: {
+      ...plain.volumes,
+      async list(...call: Parameters<NonNullable<RuntimeAdapter['volumes']>['list']>) {
+        await begun.promise;
+        return (await plain.volumes?.list(...call)) ?? [];
+      },
+    } as NonNullable<RuntimeAdapter['volumes']>,
+  });
+  const report = await sandboxes.cleanup({ idleDays: 0 });
+  expect(report).toMatchObject({ removed: [], failed: [], adopted: [] });
+  expect(await sandboxes.list()).toEqual([]);
+  expect(await plain.volumes?.list()).toHaveLength(1);
+  stopped.reject(new Error('given up'));
+  await opening?.catch(() => {});
+});
+
 it('is made again once, whoever asks at the same moment', async () => {
   const ours = program();
   await lose(ours);

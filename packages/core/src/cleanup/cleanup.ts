@@ -1,4 +1,5 @@
 import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
+import type { VolumeInfo } from '../adapter/volumes.ts';
 import { detachedUse } from '../detached/detached-use.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { unavailable } from '../kept/find-sandbox.ts';
@@ -36,12 +37,16 @@ export async function sweepRuntime(
   adapter: RuntimeAdapter,
   signal: AbortSignal,
 ): Promise<void> {
+  const listed = await listAt(adapter, signal);
   const records = await services.registry.list();
-  const infos = await listAll(adapter, records, signal);
-  await cleanUpAmong(services, candidatesAt(services, adapter, infos, records), {
-    mode: 'automatic',
-    signal,
-  });
+  await cleanUpAmong(
+    services,
+    candidatesAt(services, adapter, withMissing(adapter, listed, records), records),
+    {
+      mode: 'automatic',
+      signal,
+    },
+  );
   await sweep(services, adapter, signal);
 }
 
@@ -214,20 +219,21 @@ async function collect(
   services: Services,
   { signal, onUnavailable }: CleanupOptions,
 ): Promise<Candidates & { reached: readonly RuntimeAdapter[]; unreachable: readonly SandboxRecord[] }> {
-  const records = await services.registry.list();
   const candidates: Candidate[] = [];
   const unknown: SandboxRecord[] = [];
   const reached: RuntimeAdapter[] = [];
-  await Promise.all(
-    services.adapters.map(async (adapter) => {
-      const infos = await listIfThere(services, adapter, records, { signal, onUnavailable });
-      if (infos === undefined) return;
-      reached.push(adapter);
-      const found = candidatesAt(services, adapter, infos, records);
-      candidates.push(...found.candidates);
-      unknown.push(...found.unknown);
-    }),
+  const lists = await Promise.all(
+    services.adapters.map((adapter) => listIfThere(services, adapter, { signal, onUnavailable })),
   );
+  const records = await services.registry.list();
+  for (const [index, adapter] of services.adapters.entries()) {
+    const listed = lists[index];
+    if (listed === undefined) continue;
+    reached.push(adapter);
+    const found = candidatesAt(services, adapter, withMissing(adapter, listed, records), records);
+    candidates.push(...found.candidates);
+    unknown.push(...found.unknown);
+  }
   const answered = new Set(reached.map(({ runtime }) => runtime));
   const unreachable = records.filter(({ runtime }) => !answered.has(runtime));
   return { candidates, unknown, reached, unreachable };
@@ -237,14 +243,13 @@ async function collect(
 async function listIfThere(
   services: Services,
   adapter: RuntimeAdapter,
-  records: readonly SandboxRecord[],
   { signal, onUnavailable }: CleanupOptions,
-): Promise<SandboxInfo[] | undefined> {
+): Promise<Listed | undefined> {
   try {
     const probe = await services.probes.probe(adapter, signal);
     if (probe.status === 'undetected') return undefined;
     if (probe.status === 'unhealthy') throw unavailable(adapter, probe, 'cleanup');
-    return await listAll(adapter, records, signal);
+    return await listAt(adapter, signal);
   } catch (error) {
     if (signal?.aborted) throw error;
     onUnavailable?.(SandboxError.withContext(error, { operation: 'cleanup', runtime: adapter.runtime }));
@@ -252,14 +257,23 @@ async function listIfThere(
   }
 }
 
-/** Those too of which only the home is left. */
-async function listAll(
-  adapter: RuntimeAdapter,
-  records: readonly SandboxRecord[],
-  signal: AbortSignal | undefined,
-): Promise<SandboxInfo[]> {
+interface Listed {
+  readonly infos: readonly SandboxInfo[];
+  readonly homes: readonly VolumeInfo[];
+}
+
+async function listAt(adapter: RuntimeAdapter, signal: AbortSignal | undefined): Promise<Listed> {
   const [infos, homes] = await Promise.all([adapter.list({}, { signal }), homesAt(adapter, {}, { signal })]);
-  return [...infos, ...missingSandboxes(homes, adapter.runtime, { infos, records })];
+  return { infos, homes };
+}
+
+/** Those too of which only the home is left. The records are read after the homes: who makes a sandbox records it first, and its home is not taken for one that was left. */
+function withMissing(
+  { runtime }: RuntimeAdapter,
+  { infos, homes }: Listed,
+  records: readonly SandboxRecord[],
+): SandboxInfo[] {
+  return [...infos, ...missingSandboxes(homes, runtime, { infos, records })];
 }
 
 function isHeld(services: Services, name: string): boolean {

@@ -183,11 +183,9 @@ class SandboxesManager implements Sandboxes {
       if (!sizes || signal?.aborted) throw error;
       return adapter.list(labels, { signal });
     });
-    const [infos, homes, known] = await Promise.all([
-      listing,
-      homesAt(adapter, labels, { signal }),
-      registry.list(),
-    ]);
+    const [infos, homes] = await Promise.all([listing, homesAt(adapter, labels, { signal })]);
+    // After the homes: who makes a sandbox records it first.
+    const known = await registry.list();
     const missing = missingSandboxes(homes, adapter.runtime, { infos, records: known });
     // What builds an image has our labels too, and no name.
     const own = [...infos, ...missing].filter(
