@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { defineGroup } from '../harness/case.ts';
 import { pause } from '../harness/deadline.ts';
+import { memoryHeld } from '../harness/memory.ts';
 import { bytesOf, everyByte, everyByteInOctal } from '../harness/raw-output.ts';
 import type { SandboxContext } from '../harness/sandbox-context.ts';
 
@@ -227,9 +228,4 @@ export const stdio = defineGroup<SandboxContext>('stdio', 'bytes in and out of a
 
 function sha(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-function memoryHeld(): number {
-  const { arrayBuffers, heapUsed } = process.memoryUsage();
-  return arrayBuffers + heapUsed;
 }
