@@ -44,8 +44,8 @@ export interface AppResult {
 export interface StartedApp {
   readonly child: ChildProcess;
   readonly result: Promise<AppResult>;
-  /** Resolves with all output so far once it contains this text. */
-  shows(text: string): Promise<string>;
+  /** Resolves with all output so far once this is in it. Fails, and says what there was instead, before the test's own time is over. */
+  shows(wanted: string | RegExp): Promise<string>;
 }
 
 export interface StartOptions {
@@ -54,6 +54,9 @@ export interface StartOptions {
   /** What stdin gives before it ends; without it, stdin stays open. */
   readonly input?: Readable | string;
 }
+
+/** Less than the time of a test. */
+const SHOWN_WITHIN_MS = 90_000;
 
 const ours = { NO_COLOR: '1', SANDBOX_SCOPE: scope, SANDBOX_CONFIG: withoutTools, XDG_STATE_HOME: state };
 
@@ -84,13 +87,23 @@ export function start(argv: readonly string[], options: StartOptions = {}): Star
   };
   child.stdout.on('data', look);
   child.stderr.on('data', look);
-  const shows = (text: string) =>
-    new Promise<string>((resolve, reject) => {
-      const check = () => seen.includes(text) && resolve(seen);
-      check();
-      child.on('seen', check);
-      result.then(() => reject(new Error(`ended without showing ${JSON.stringify(text)}: ${seen}`)), reject);
-    });
+  const shows = async (wanted: string | RegExp) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const check = () => {
+      if (typeof wanted === 'string' ? seen.includes(wanted) : wanted.test(seen)) resolve(seen);
+    };
+    const failed = (what: string) => reject(new Error(`${what} without showing ${wanted}: ${seen}`));
+    const timer = setTimeout(failed, SHOWN_WITHIN_MS, `${SHOWN_WITHIN_MS} ms passed`);
+    child.on('seen', check);
+    result.then(() => failed('ended'), reject);
+    check();
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      child.off('seen', check);
+    }
+  };
   return { child, result, shows };
 }
 

@@ -33,7 +33,8 @@ describe('a client that was generated from the OpenAPI document', () => {
       env: { SANDBOX_CONFIG: '/dev/null' },
     });
     try {
-      const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(await service.shows('http://127.0.0.1:')) ?? [];
+      const [url = ''] =
+        /http:\/\/127\.0\.0\.1:\d+/.exec(await service.shows(/http:\/\/127\.0\.0\.1:\d+\n/)) ?? [];
       return await use(url);
     } finally {
       service.child.kill('SIGTERM');

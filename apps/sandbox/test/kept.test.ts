@@ -244,16 +244,17 @@ describe.each(ADAPTERS.filter(([runtime]) => named.includes(runtime)))('on %s', 
       env: { ...env, TERM: 'xterm', SHELL: '/bin/bash' },
     });
     const type = (text: string) => terminal.child.stdin?.write(`${text}\r`);
-    const pty = /\/dev\/pts\/\d+/.exec(await terminal.shows('/dev/pts/'))?.[0] ?? '';
+    const pty = /\/dev\/pts\/\d+/.exec(await terminal.shows(/\/dev\/pts\/\d+\r\n/))?.[0] ?? '';
     type("greet 'the she''ll'; stty size; echo $SHELL; pwd");
     const shown = await terminal.shows('/workspace\r\n');
     expect(shown).toMatch(/^hello from the shell\r\n40 100\r\n\S*\/bash\r\n/m);
-    type("trap 'stty size' WINCH; echo rea''dy");
-    await terminal.shows('ready');
+    // A trap of SIGWINCH would miss what comes while its own command runs: `stty` sets rows and columns one after the other.
+    type("echo rea''dy; until stty size | grep '33 77'; do sleep 0.1; done");
+    await terminal.shows('ready\r\n');
     spawnSync('stty', ['-F', pty, 'rows', '33', 'cols', '77']);
-    await terminal.shows('33 77');
+    await terminal.shows('\n33 77\r\n');
     type('exit 9');
-    await terminal.shows('exit 9');
+    await terminal.shows(/^exit 9\r\n/m);
     terminal.child.stdin?.end();
     await terminal.result;
     expect(await names()).toHaveLength(1);

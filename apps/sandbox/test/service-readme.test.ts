@@ -18,7 +18,7 @@ describe.each(namedRuntimes)('the README of the service, on %s', (runtime) => {
       env: { SANDBOX_CONFIG: '/dev/null' },
     });
     try {
-      const shown = await service.shows('http://127.0.0.1:');
+      const shown = await service.shows(/http:\/\/127\.0\.0\.1:\d+\n/);
       const URL = /http:\/\/127\.0\.0\.1:\d+/.exec(shown)?.[0] ?? '';
       const lines = start(['bash', '-euc', script], { env: { URL }, cwd, input: '' });
       const { exitCode, stdout, stderr } = await lines.result;

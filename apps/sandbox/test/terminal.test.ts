@@ -67,7 +67,7 @@ describe.skipIf(!dockerIsNamed || !hasScript)('on a terminal', () => {
     app.child.stdin?.write(CTRL_C);
     await app.shows('got INT');
     spawnSync('stty', ['-F', terminal, 'rows', '33', 'cols', '77']);
-    await app.shows('33 77');
+    await app.shows('33 77\r\n');
     process.kill(Number(/pid=(\d+)/.exec(shown)?.[1]), 'SIGTERM');
     await app.shows('exit ');
     app.child.stdin?.end();
