@@ -216,9 +216,11 @@ func TestDetachedOutlives(t *testing.T) {
 func TestDetachedStrays(t *testing.T) {
 	keepers(t, func(t *testing.T, k *keeperUnderTest) {
 		h := k.open()
-		id := h.detach(sh(strings.ReplaceAll(straysOf(20), "1000", "987501")+"exit 4"), nil)
+		id := h.detach(sh(strings.ReplaceAll(straysOf(20), "1000", "987501")+"exit 4 # 987501 itself"), nil)
 		beside := h.detach(sh(strings.ReplaceAll(straysOf(3), "1000", "987502")+"sleep 987502"), nil)
-		waitFor(t, "the strays", func() bool { return countProcesses(t, "987501") >= 20 && countProcesses(t, "987502") >= 4 })
+		waitFor(t, "the strays, and the end of what made them", func() bool {
+			return countProcesses(t, "987501") >= 20 && countProcesses(t, "987501 itself") == 0 && countProcesses(t, "987502") >= 4
+		})
 		if c := h.about("detached", id, nil).wait(); c.reply["commands"].([]interface{})[0].(fields)["status"] != nil {
 			t.Errorf("%v", c.reply)
 		}
