@@ -56,9 +56,10 @@ export function readJson<T>(path: string): T | undefined {
   }
 }
 
-export function writeJson(path: string, value: unknown): void {
+/** Whole or not at all, whoever reads meanwhile; with `flush` also after a loss of power, which costs a turn of the disk. */
+export function writeJson(path: string, value: unknown, { flush = false } = {}): void {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(draft, JSON.stringify(value), { mode: 0o600 });
+  writeFileSync(draft, JSON.stringify(value), { mode: 0o600, flush });
   renameSync(draft, path);
 }
 

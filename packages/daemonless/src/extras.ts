@@ -6,9 +6,11 @@ import type { Host } from './host.ts';
 import type { IdRanges } from './ids.ts';
 import { sizeOf } from './sizes.ts';
 import type { StateDirectory } from './state.ts';
+import type { DirectoryVolumes } from './volumes.ts';
 
 interface ExtrasWorld {
   readonly state: StateDirectory;
+  readonly volumes: DirectoryVolumes;
   readonly ranges: IdRanges;
   readonly host: () => Host;
 }
@@ -30,9 +32,11 @@ export async function listExtras({ state }: ExtrasWorld, signal: AbortSignal): P
 }
 
 /** Removes the state directory, and what is kept beside it, unless a sandbox or a volume is there. */
-export async function removeExtras({ state, ranges, host }: ExtrasWorld): Promise<void> {
-  const isEmpty = (name: string) => listed(join(state.directory, name)).length === 0;
-  if (!isEmpty(SANDBOXES) || !isEmpty(VOLUMES)) return;
+export async function removeExtras({ state, volumes, ranges, host }: ExtrasWorld): Promise<void> {
+  const inside = (name: string) => listed(join(state.directory, name));
+  // No list has one that is damaged, so nobody can have removed it.
+  if (inside(SANDBOXES).length > 0 || inside(VOLUMES).some((name) => !volumes.isDamaged(name))) return;
+  for (const name of inside(VOLUMES)) state.setAside(VOLUMES, name);
   // Whoever makes a sandbox just now has put it in, or finds nothing to put it in and makes the directory anew.
   for (const name of [SANDBOXES, VOLUMES]) {
     if (!removeEmpty(join(state.directory, name))) return;

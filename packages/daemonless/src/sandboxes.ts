@@ -59,7 +59,7 @@ export class JailSandboxes {
     await this.#reap(spec.name);
     if (state.isDamaged(spec.name)) {
       await this.#endDamaged(spec.name, signal);
-      state.setAside(spec.name);
+      if (state.isDamaged(spec.name)) state.setAside('sandboxes', spec.name);
     }
     const id = state.newId(spec.name);
     const ids = takeIds(spec, id, host, this.#world);

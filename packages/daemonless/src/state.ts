@@ -91,7 +91,7 @@ export class StateDirectory {
     try {
       makePrivate(draft);
       mkdirSync(join(draft, 'processes'), { mode: 0o700 });
-      writeJson(join(draft, 'sandbox.json'), record);
+      writeJson(join(draft, 'sandbox.json'), record, { flush: record.spec.lifecycle === 'long-lived' });
       fill(draft);
       renameSync(draft, this.path(record.spec.name));
       return true;
@@ -114,11 +114,12 @@ export class StateDirectory {
     return NAME.test(name) && existsSync(this.path(name)) && this.read(name) === undefined;
   }
 
-  /** Frees its name, and loses nothing of it. */
-  setAside(name: string): void {
+  /** Frees the name of a damaged sandbox or volume, and loses nothing of it. */
+  setAside(kind: 'sandboxes' | 'volumes', name: string): void {
     const aside = join(this.directory, `damaged-${name}-${randomBytes(4).toString('hex')}`);
     try {
-      if (this.isDamaged(name)) renameSync(this.path(name), aside);
+      renameSync(join(this.directory, kind, name), aside);
+      chmodSync(aside, 0o700);
     } catch (error) {
       // Another was first.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

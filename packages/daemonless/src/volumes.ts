@@ -27,6 +27,8 @@ type Call = <T>(
   body: (signal: AbortSignal) => T | Promise<T>,
 ) => Promise<Awaited<T>>;
 
+const NAME = /^\w[\w.-]*$/;
+
 /** Volumes are directories. One that sandboxes share gives them its range of ids, so that they can share files. */
 export class DirectoryVolumes implements VolumeStore {
   readonly #state: StateDirectory;
@@ -46,7 +48,7 @@ export class DirectoryVolumes implements VolumeStore {
   remove(name: string, call?: CallOptions): Promise<void> {
     return this.#call('volumes.remove', undefined, call, async () => {
       const record = this.#read(name);
-      if (record === undefined) return;
+      if (record === undefined && !this.isDamaged(name)) return;
       const user = this.#state
         .names()
         .find((sandbox) =>
@@ -60,7 +62,7 @@ export class DirectoryVolumes implements VolumeStore {
         });
       }
       await this.#state.remove(this.#path(name));
-      if (record.base !== undefined) this.#ranges.release(record.base, this.#owner(name));
+      if (record?.base !== undefined) this.#ranges.release(record.base, this.#owner(name));
     });
   }
 
@@ -77,11 +79,18 @@ export class DirectoryVolumes implements VolumeStore {
   make(name: string, labels: Readonly<Record<string, string>>): VolumeInfo {
     const known = this.#read(name);
     if (known !== undefined) return info(name, known);
+    // Whose it was is not known any more: nobody is given it.
+    if (this.isDamaged(name)) this.#state.setAside('volumes', name);
     const record: VolumeRecord = { labels, createdAt: new Date().toISOString() };
     this.#state.shared('volumes', name, (draft) => {
-      writeJson(join(draft, 'volume.json'), record);
+      writeJson(join(draft, 'volume.json'), record, { flush: true });
     });
     return info(name, this.#read(name) ?? record);
+  }
+
+  /** Whether there is one of which nobody knows what it is. Lists cannot have it, for its labels are lost. */
+  isDamaged(name: string): boolean {
+    return NAME.test(name) && existsSync(this.#path(name)) && this.#read(name) === undefined;
   }
 
   /** The range that files in it belong to. */
@@ -94,7 +103,7 @@ export class DirectoryVolumes implements VolumeStore {
     const record = this.#read(name);
     if (record && base !== undefined && record.base === undefined) {
       this.#ranges.share(base, this.#owner(name), this.#path(name));
-      writeJson(join(this.#path(name), 'volume.json'), { ...record, base });
+      writeJson(join(this.#path(name), 'volume.json'), { ...record, base }, { flush: true });
     }
     const data = this.data(name);
     const has = existsSync(data) ? statSync(data) : undefined;
@@ -119,8 +128,7 @@ export class DirectoryVolumes implements VolumeStore {
   }
 
   #read(name: string): VolumeRecord | undefined {
-    const valid = /^[\w][\w.-]*$/.test(name) && existsSync(this.#path(name));
-    return valid ? readJson(join(this.#path(name), 'volume.json')) : undefined;
+    return NAME.test(name) ? readJson(join(this.#path(name), 'volume.json')) : undefined;
   }
 }
 

@@ -230,6 +230,30 @@ export function faults(here: boolean): void {
       },
     );
 
+    test('a volume whose record was lost with the power is given to nobody, and goes with the rest', async () => {
+      const stateDirectory = temporary();
+      const own = createAdapter({ stateDirectory });
+      const inVolumes = (...parts: string[]) => join(stateDirectory, 'volumes', ...parts);
+      const lose = async () => {
+        await own.volumes?.ensure('box-home', { whose: 'ann' });
+        writeFileSync(inVolumes('box-home', 'kept.txt'), 'anns');
+        writeFileSync(inVolumes('box-home', 'volume.json'), '');
+      };
+      await lose();
+      await own.volumes?.ensure('box-home', { whose: 'bob' });
+      expect(await own.volumes?.list({ whose: 'bob' })).toMatchObject([{ name: 'box-home' }]);
+      expect(existsSync(inVolumes('box-home', 'kept.txt'))).toBe(false);
+      const [aside] = (await own.extras?.())?.filter(({ name }) => name.startsWith('damaged-')) ?? [];
+      expect(readFileSync(join(stateDirectory, aside?.name ?? '', 'kept.txt'), 'utf8')).toBe('anns');
+      await own.volumes?.remove('box-home');
+      await lose();
+      await own.volumes?.remove('box-home');
+      expect(existsSync(inVolumes('box-home'))).toBe(false);
+      await lose();
+      await own.sweep?.({}, { all: true });
+      expect(existsSync(stateDirectory)).toBe(false);
+    });
+
     test('a session finds the agent that it was opened for, whichever the sandbox was made with', async () => {
       const name = await running();
       const { path } = specOf(['/bin/true']).agent;
