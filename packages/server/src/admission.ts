@@ -40,10 +40,15 @@ export class Admission {
     return sum;
   }
 
+  /** Whether a request of this user would have to wait. */
+  isFull(user: string): boolean {
+    return this.#queues.size > 0 || !this.#fits(user);
+  }
+
   /** Resolves with what gives the place back; calling it again does no harm. */
   async enter(user: string, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    if (this.#queues.size === 0 && this.#fits(user)) this.#take(user);
+    if (!this.isFull(user)) this.#take(user);
     else await this.#wait(user, signal);
     let held = true;
     return () => {

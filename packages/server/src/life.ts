@@ -115,7 +115,16 @@ export class Life {
 
   /** Ends what runs in it, and resolves when it is gone. */
   remove(box: Box): Promise<void> {
-    box.removing ??= this.#remove(box).catch((error) => {
+    return this.#end(box, () => box.facts.sandbox.remove());
+  }
+
+  /** Of one that went without us. What has its name by now is left alone. */
+  lost(box: Box): Promise<void> {
+    return this.#end(box, () => box.facts.sandbox.close());
+  }
+
+  #end(box: Box, remove: () => Promise<void>): Promise<void> {
+    box.removing ??= this.#endOnce(box, remove).catch((error) => {
       box.removing = undefined;
       this.#arm(box, RETRY_MS);
       throw error;
@@ -140,10 +149,10 @@ export class Life {
     for (const box of this.#boxes.values()) clearTimeout(box.timer);
   }
 
-  async #remove(box: Box): Promise<void> {
+  async #endOnce(box: Box, remove: () => Promise<void>): Promise<void> {
     clearTimeout(box.timer);
     await endAll(box);
-    await box.facts.sandbox.remove();
+    await remove();
     if (this.#boxes.get(box.id) === box) this.#boxes.delete(box.id);
     this.#remember(box);
     box.facts.release();

@@ -140,6 +140,17 @@ it.each(['GET', 'POST'])('one that somebody else removed has gone, which %s find
   );
 });
 
+it('the place of one that somebody else removed is free for the next', async () => {
+  await using narrow = await startReference({ limits: { sandboxesPerUser: 2, queueMs: 300 } });
+  const create = () => call(narrow, 'POST', '/sandbox', { runtime: 'sh', keep: true });
+  const [gone, there] = [await create(), await create()];
+  expect((await create()).status).toBe(429);
+  await narrow.adapter.remove(gone.body.id);
+  expect((await Promise.all([create(), create()])).map(({ status }) => status).sort()).toEqual([201, 429]);
+  expect((await call(narrow, 'GET', `/sandbox/${gone.body.id}`)).status).toBe(410);
+  expect((await call(narrow, 'GET', `/sandbox/${there.body.id}`)).status).toBe(200);
+});
+
 it('what nobody executes in goes, kept or not', async () => {
   await using idle = await startReference({ limits: { idleTtlMs: 400 } });
   for (const keep of [true, false]) {

@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { Box } from '../box.ts';
 import { createBox } from '../create.ts';
 import { boxesOf, boxOf, notThere } from '../find.ts';
+import { forgetLost } from '../lost.ts';
 import { type App, type AppEnv, body, working } from '../middleware.ts';
 import { HttpError } from '../problem.ts';
 import { createSchema, idParameter, sandboxListSchema, sandboxSchema, statsSchema } from '../schemas.ts';
@@ -21,6 +22,7 @@ function addCreate(app: App, service: Service): void {
   const { life, places, limits } = service;
   const releases = new WeakMap<object, () => void>();
   const place: MiddlewareHandler<AppEnv> = async (c, next) => {
+    if (places.isFull(c.get('user'))) await forgetLost(service);
     const leave = await places.enter(c.get('user'), c.get('signal'));
     releases.set(c.env.incoming, leave);
     try {
@@ -114,7 +116,7 @@ async function stateOf({ life }: Service, box: Box): Promise<SandboxState> {
     details = await box.facts.sandbox.inspect();
   } catch (error) {
     if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
-    await life.remove(box);
+    await life.lost(box);
     life.find(box.facts.user, box.id);
     throw error;
   }
