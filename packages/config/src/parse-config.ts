@@ -1,11 +1,11 @@
-import { TRUST_LEVELS } from '@sandbox/core';
+import { RUNTIME_ID, TRUST_LEVELS } from '@sandbox/core';
 import type { z } from 'zod';
 import { CEILING_KEYS, MONITORING_KEYS, SANDBOX_KEYS, SERVER_KEYS, TOP_KEYS } from './keys.ts';
 import type { ParsedConfig } from './parsed-config.ts';
 import { ConfigError, type ConfigProblem, nearest } from './problems.ts';
 import { type ConfigValues, configSchema } from './schema.ts';
 import { parseToml, type TomlDocument, type TomlPath, TomlSyntaxError } from './toml-document.ts';
-import { given, RUNTIME } from './value-kinds.ts';
+import { given } from './value-kinds.ts';
 
 /** Checks the text of a file. Throws a `ConfigError` with everything that is wrong with it. Pure. */
 export function parseConfig(text: string, file: string): ParsedConfig {
@@ -157,7 +157,7 @@ function duplicateKeys({ keys = [] }: ConfigValues, { lineOf }: TomlDocument): C
 /** Looked at as they stand in the file: a key that no runtime can have must not be passed over. */
 function badRuntimes({ value, lineOf }: TomlDocument): ConfigProblem[] {
   return Object.keys((value.runtimes ?? {}) as object).flatMap((id) => {
-    if (RUNTIME.test(id) && id !== 'auto') return [];
+    if (RUNTIME_ID.test(id)) return [];
     const key = `runtimes.${id}`;
     const message = `${key}: ${given(id)} is not the id of a runtime`;
     return [

@@ -9,6 +9,7 @@ import {
   parseDuration,
   policyInputSchema,
   RELAXABLE_CONTROLS,
+  RUNTIME_ID,
   SandboxError,
   TOOL_NAME,
   type ToolsInput,
@@ -195,14 +196,13 @@ export const image: ValueKind<string> = {
   read: (value, key) => checked('image', value, { key, from: value }),
 };
 
-/** Of a runtime, whoever's. */
-export const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
-
 export const runtimeId: ValueKind<string> = {
   allowed: 'auto, or the id of a runtime such as docker, podman, apple-container, nsjail, bubblewrap',
-  json: { type: 'string', pattern: RUNTIME.source },
+  json: { type: 'string', pattern: `^auto$|${RUNTIME_ID.source}` },
   read(value, key) {
-    return typeof value === 'string' && RUNTIME.test(value) ? value : refuse(key, value, runtimeId.allowed);
+    return typeof value === 'string' && (value === 'auto' || RUNTIME_ID.test(value))
+      ? value
+      : refuse(key, value, runtimeId.allowed);
   },
 };
 

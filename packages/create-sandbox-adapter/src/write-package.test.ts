@@ -50,6 +50,7 @@ describe('names', () => {
     '../kata',
     'k/v',
     "k'v",
+    'auto',
     'x'.repeat(41),
   ])('are not made of %j', (runtime) => {
     expect(() => makeWords(runtime)).toThrow(/no id of a runtime/);

@@ -24,7 +24,8 @@ export interface Words {
   readonly packageName: string;
 }
 
-const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+/** As the core's `RUNTIME_ID`, of which this program does without. */
+const RUNTIME = /^(?!auto$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const PACKAGE = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
 const LONGEST = 40;
 /** Of adapters that the program brings along: it would refuse a second one. */

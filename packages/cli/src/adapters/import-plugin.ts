@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { AdapterPlugin } from '@sandbox/core';
+import { type AdapterPlugin, RUNTIME_ID } from '@sandbox/core';
 import { resolve } from 'import-meta-resolve';
 import { checkVersion, refused } from './check-plugin.ts';
 
-const RUNTIME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const PATH = /^\.{0,2}\//;
 /** With a `/` that is not that of a scope, or with the end of a module's name. */
 const MEANT_AS_PATH = /^[^@].*\/|\.[cm]?[jt]s$/;
@@ -57,7 +56,7 @@ function check(name: string, plugin: unknown): asserts plugin is AdapterPlugin {
   const { runtime, apiVersion, optionsSchema, create } = Object(plugin) as Partial<AdapterPlugin>;
   const isPlugin =
     typeof runtime === 'string' &&
-    RUNTIME.test(runtime) &&
+    RUNTIME_ID.test(runtime) &&
     typeof apiVersion === 'number' &&
     typeof optionsSchema?.['~standard']?.validate === 'function' &&
     typeof create === 'function';

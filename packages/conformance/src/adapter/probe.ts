@@ -1,11 +1,11 @@
-import { ADAPTER_API_VERSION, CONTROLS, FACETS, SandboxError } from '@sandbox/core';
+import { ADAPTER_API_VERSION, CONTROLS, FACETS, RUNTIME_ID, SandboxError } from '@sandbox/core';
 import { defineGroup } from '../harness/case.ts';
 
 const rank = { unsupported: 0, limited: 1, enforced: 2 } as const;
 
 export const probe = defineGroup('probe', 'what a runtime says of itself', (test) => {
   test('runtime-id', 'the runtime has a stable, lower-case id', async ({ adapter, expect }) => {
-    expect(adapter.runtime).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
+    expect(adapter.runtime).toMatch(RUNTIME_ID);
     expect(adapter.runtime.length).toBeLessThanOrEqual(40);
   });
 

@@ -124,6 +124,8 @@ describe('adapters', () => {
       /two adapters for docker/,
     );
     expect(() => createServices({})).toThrow(/no adapter/);
+    for (const id of ['auto', 'Docker', 'a b', ''])
+      expect(() => createServices({ adapter: adapter(id) })).toThrow(/is not the id of a runtime/);
     expect(() => createServices({ adapter: { ...docker, apiVersion: 2 as never } })).toThrow(/version 2/);
     expect(createServices({ adapter: docker, adapters: [docker] }).adapters).toEqual([docker]);
   });

@@ -11,6 +11,7 @@ import { ProbeCache } from '../launch/probe-cache.ts';
 import { Observer } from '../monitoring/observer.ts';
 import { readBootClock } from '../naming/boot-clock.ts';
 import { formatInstance } from '../naming/instance.ts';
+import { RUNTIME_ID } from '../naming/names.ts';
 import { readInstance } from '../naming/read-instance.ts';
 import { fixedSettings, type SettingsSource } from '../policy/settings.ts';
 import { createMemoryRegistry } from '../registry/memory-registry.ts';
@@ -59,6 +60,8 @@ function settingsOf({ settings, ...fixed }: SandboxesOptions): SettingsSource {
 function checkAdapters(adapters: readonly RuntimeAdapter[]): void {
   const runtimes = new Set<string>();
   for (const { runtime, apiVersion } of adapters) {
+    if (!RUNTIME_ID.test(runtime))
+      throw invalid(`${JSON.stringify(runtime)} is not the id of a runtime, as docker is`);
     if (apiVersion !== ADAPTER_API_VERSION) {
       throw invalid(
         `the adapter for ${runtime} was written for version ${apiVersion} of the contract, not ${ADAPTER_API_VERSION}`,

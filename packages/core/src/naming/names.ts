@@ -5,6 +5,9 @@ import { SandboxError } from '../errors/sandbox-error.ts';
 /** The volume that holds the agent's versions. */
 export const AGENT_VOLUME = 'sandbox-agent';
 
+/** The id of a runtime, whoever's: `docker`, `apple-container`. `auto` is none: it asks for the best that is there. */
+export const RUNTIME_ID = /^(?!auto$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 const MAX_NAME = 63;
 const HASH_DIGITS = 12;
