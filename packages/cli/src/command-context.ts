@@ -4,7 +4,9 @@ import type { LanguageCatalog } from '@sandbox/languages';
 import { Option } from 'commander';
 import type { AdapterEntry } from './adapters/adapter-entry.ts';
 import { findEntries } from './adapters/find-entries.ts';
-import { type CliIo, tell, write } from './cli-io.ts';
+import { type CliIo, tell } from './cli-io.ts';
+import { EXIT } from './exit-code.ts';
+import { type Failure, failureText } from './failure.ts';
 import { toJson } from './output/json.ts';
 import { printable } from './output/printable.ts';
 import { loadAdapters, loadSettings } from './settings.ts';
@@ -74,7 +76,7 @@ function monitoringOf(
 
 /** One line on stderr. */
 export async function warn(context: CommandContext, message: string): Promise<void> {
-  await write(context.io.stderr, `${context.name}: warning: ${printable(message)}\n`);
+  await tell(context.io.stderr, `${context.name}: warning: ${printable(message)}\n`);
 }
 
 /** Gives `use` the sandboxes, and lets go of them however it ends. */
@@ -92,10 +94,17 @@ export async function withSandboxes<T>(
   }
 }
 
+/** What comes last. What comes while work goes on is `write`, which tells that nobody reads it any more. */
 export async function print(context: CommandContext, text: string): Promise<void> {
-  await write(context.io.stdout, text);
+  await tell(context.io.stdout, text);
 }
 
 export async function printJson(context: CommandContext, value: unknown): Promise<void> {
   await tell(context.io.stdout, toJson(value));
+}
+
+/** What went wrong beside what was done, and the exit code that comes of it. */
+export async function tellFailures(context: CommandContext, failures: readonly Failure[]): Promise<number> {
+  for (const failure of failures) await tell(context.io.stderr, failureText(failure, context.name));
+  return failures.length === 0 ? EXIT.ok : EXIT.sandbox;
 }

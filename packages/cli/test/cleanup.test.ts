@@ -78,6 +78,9 @@ describe('sandbox cleanup', () => {
       err: `sandbox: ${idle} could not be removed: not now\nhint: The next cleanup tries again.\n`,
     });
     expect(JSON.parse(first.out)).toMatchObject({ removed: [], failed: [{ name: idle, error: 'not now' }] });
+    // That nobody reads it makes no success of it.
+    for (const words of [['cleanup'], ['uninstall', '--yes']])
+      expect(await kept.run(words, { unread: true })).toMatchObject({ exitCode: 125 });
     broken = false;
     expect((await kept.run(['cleanup'])).out).toMatch(/^removed /);
     expect(await kept.names()).toEqual([]);

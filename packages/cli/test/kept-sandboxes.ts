@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { createReferenceAdapter } from '@sandbox/conformance/reference';
 import {
   createSandboxes,
@@ -26,7 +26,7 @@ export interface KeptSandboxes extends AsyncDisposable {
   /** The program on these sandboxes. */
   run(
     words: readonly string[],
-    given?: { signals?: CapturedIo['signals']; answer?: string },
+    given?: { signals?: CapturedIo['signals']; answer?: string; unread?: boolean },
   ): Promise<{ exitCode: number; out: string; err: string }>;
 }
 
@@ -61,8 +61,10 @@ export function keptSandboxes(
     async names() {
       return (await adapter.list()).map(({ name }) => name).sort();
     },
-    async run(words, { signals, answer } = {}) {
-      const io = { ...capturedIo({ env }), ...(signals && { signals }) };
+    async run(words, { signals, answer, unread } = {}) {
+      const closed = () => new Writable({ write: (_chunk, _encoding, done) => done(brokenPipe()) });
+      const outputs = unread ? { stdout: closed(), stderr: closed() } : {};
+      const io = { ...capturedIo({ env }), ...(signals && { signals }), ...outputs };
       if (answer !== undefined) onTerminal(io, answer);
       const exitCode = await cli.run(words, io);
       return { exitCode, out: io.out(), err: io.err() };
@@ -87,3 +89,5 @@ async function age(registry: Registry, name: string, days: number): Promise<void
   await registry.remove(name);
   await registry.put({ ...record, lastUsedAt: new Date(Date.now() - days * 86_400_000) });
 }
+
+const brokenPipe = () => Object.assign(new Error('broken pipe'), { code: 'EPIPE', syscall: 'write' });

@@ -1,6 +1,6 @@
 import type { CleanupOptions, CleanupReport, SandboxError, Sandboxes } from '@sandbox/core';
 import { type Command, Option } from 'commander';
-import { write } from '../cli-io.ts';
+import { tell, write } from '../cli-io.ts';
 import {
   type CommandContext,
   jsonOption,
@@ -75,7 +75,7 @@ async function cleanup(flags: CleanupFlags, context: CommandContext): Promise<nu
   );
   if (flags.json) await printJson(context, report);
   else await print(context, cleanupTable(report, dryRun, painter(context.io.stdout, context.io.env)));
-  await tell(report, unavailable, context);
+  await tellReport(report, unavailable, context);
   return report.failed.length === 0 ? EXIT.ok : EXIT.sandbox;
 }
 
@@ -109,13 +109,14 @@ async function sweepOnce(
     const onUnavailable = (reason: SandboxError) => void unavailable.push(reason);
     const report = await sandboxes.cleanup({ ...options, onUnavailable });
     const at = new Date().toISOString();
-    if (json) await print(context, `${JSON.stringify({ at, ...report })}\n`);
+    const { stdout } = context.io;
+    if (json) await write(stdout, `${JSON.stringify({ at, ...report })}\n`);
     else {
       const kept = report.kept.filter(({ name }) => report.marked.includes(name));
-      const lines = cleanupTable({ ...report, kept }, false, painter(context.io.stdout, context.io.env));
-      await print(context, lines.replace(/^(?=.)/gm, `${at} `));
+      const lines = cleanupTable({ ...report, kept }, false, painter(stdout, context.io.env));
+      await write(stdout, lines.replace(/^(?=.)/gm, `${at} `));
     }
-    await tell(report, unavailable, context);
+    await tellReport(report, unavailable, context);
   } catch (error) {
     if (options.signal.aborted) return;
     await warn(context, error instanceof Error ? error.message : String(error));
@@ -123,20 +124,20 @@ async function sweepOnce(
 }
 
 /** What a runtime has that could not be asked, is not cleaned up. */
-async function tell(
+async function tellReport(
   { failed, adopted }: CleanupReport,
   unavailable: readonly SandboxError[],
   context: CommandContext,
 ): Promise<void> {
   for (const reason of unavailable)
-    await write(context.io.stderr, failureText(failureOf(reason), `${context.name}: warning`));
+    await tell(context.io.stderr, failureText(failureOf(reason), `${context.name}: warning`));
   await tellAdopted(adopted, context);
   for (const { name, error } of failed) {
     const failure = {
       ...{ code: 'UNKNOWN', exitCode: EXIT.sandbox, message: `${name} could not be removed: ${error}` },
       hint: 'The next cleanup tries again.',
     };
-    await write(context.io.stderr, failureText(failure, context.name));
+    await tell(context.io.stderr, failureText(failure, context.name));
   }
 }
 

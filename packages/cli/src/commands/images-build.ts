@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { RecipeOptions } from '@sandbox/languages';
 import { type Command, Option } from 'commander';
-import { write } from '../cli-io.ts';
 import {
   type CommandContext,
   jsonOption,
@@ -10,9 +9,10 @@ import {
   print,
   printJson,
   runtimeOption,
+  tellFailures,
 } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
-import { type Failure, failureOf, failureText } from '../failure.ts';
+import { type Failure, failureOf } from '../failure.ts';
 import { buildImages } from '../images/build-images.ts';
 import { chosenLanguages, imagesOf, surroundings } from '../images/language-images.ts';
 import { withImages } from '../images/with-images.ts';
@@ -94,8 +94,8 @@ async function build(names: readonly string[], flags: BuildFlags, context: Comma
         await print(context, table([['IMAGE', 'LANGUAGES', 'RUNTIME', 'SIZE', 'TOOK'], ...rows]));
     },
   });
-  for (const failure of failures) await write(context.io.stderr, failureText(failure, context.name));
-  return code === EXIT.ok && failures.length > 0 ? EXIT.sandbox : code;
+  const failed = await tellFailures(context, failures);
+  return code === EXIT.ok ? failed : code;
 }
 
 async function certificatesOf(

@@ -1,7 +1,7 @@
 import type { DetachedCommand, OutputChunk, Sandbox } from '@sandbox/core';
 import type { Command } from 'commander';
 import { write } from '../cli-io.ts';
-import { type CommandContext, jsonOption, print, printJson } from '../command-context.ts';
+import { type CommandContext, jsonOption, printJson } from '../command-context.ts';
 import { type DetachedFlags, declareOneDetached, withDetached } from '../detached/detached-target.ts';
 import { unblocked } from '../execution/unblocked.ts';
 import { EXIT } from '../exit-code.ts';
@@ -92,7 +92,7 @@ function asLines(context: CommandContext): (chunk: OutputChunk) => Promise<void>
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   return async ({ stream, bytes }) => {
     const text = decoders[stream].decode(bytes, options);
-    if (text !== '') await print(context, `${JSON.stringify({ stream, text })}\n`);
+    if (text !== '') await write(context.io.stdout, `${JSON.stringify({ stream, text })}\n`);
   };
 }
 

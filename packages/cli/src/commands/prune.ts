@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import { write } from '../cli-io.ts';
 import {
   type CommandContext,
   jsonOption,
   print,
   printJson,
   runtimeOption,
+  tellFailures,
   withSandboxes,
 } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
-import { type Failure, failureOf, failureText } from '../failure.ts';
+import { type Failure, failureOf } from '../failure.ts';
 import { printable } from '../output/printable.ts';
 import { bytes } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
@@ -63,8 +63,7 @@ async function prune(
       exitCode: EXIT.sandbox,
     });
   }
-  for (const failure of failures) await write(context.io.stderr, failureText(failure, context.name));
-  return failures.length === 0 ? EXIT.ok : EXIT.sandbox;
+  return tellFailures(context, failures);
 }
 
 const size = (count: number | null) => (count === null ? '-' : bytes(count));

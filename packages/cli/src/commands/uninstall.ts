@@ -1,17 +1,17 @@
 import type { Belonging, Sandboxes, UninstallReport } from '@sandbox/core';
 import type { Command } from 'commander';
-import { write } from '../cli-io.ts';
 import {
   type CommandContext,
   jsonOption,
   print,
   printJson,
   runtimeOption,
+  tellFailures,
   withSandboxes,
 } from '../command-context.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { EXIT } from '../exit-code.ts';
-import { type Failure, failureOf, failureText } from '../failure.ts';
+import { type Failure, failureOf } from '../failure.ts';
 import { printable } from '../output/printable.ts';
 import { table } from '../output/table.ts';
 import { configOption } from '../settings.ts';
@@ -63,8 +63,7 @@ async function uninstall(flags: UninstallFlags, context: CommandContext): Promis
   if (isAll) await removeStateFiles(io.env);
   if (flags.json) await printJson(context, { removed: report.removed, left: report.left, registry: isAll });
   else await print(context, removedTable(report));
-  for (const failure of failures) await write(io.stderr, failureText(failure, context.name));
-  return failures.length === 0 ? EXIT.ok : EXIT.sandbox;
+  return tellFailures(context, failures);
 }
 
 async function question(sandboxes: Sandboxes): Promise<string> {

@@ -1,12 +1,13 @@
 import type { VolumeDetails } from '@sandbox/core';
 import type { Command } from 'commander';
-import { write } from '../cli-io.ts';
+import { tell } from '../cli-io.ts';
 import {
   type CommandContext,
   jsonOption,
   print,
   printJson,
   runtimeOption,
+  tellFailures,
   withSandboxes,
 } from '../command-context.ts';
 import { canAsk, confirm } from '../confirm.ts';
@@ -83,7 +84,7 @@ async function list({ json, ...flags }: VolumesFlags, context: CommandContext): 
   if (json) await printJson(context, volumes);
   else await print(context, volumesTable(volumes, new Date(), painter(context.io.stdout, context.io.env)));
   for (const failure of unavailable)
-    await write(context.io.stderr, failureText(failure, `${context.name}: warning`));
+    await tell(context.io.stderr, failureText(failure, `${context.name}: warning`));
   return EXIT.ok;
 }
 
@@ -162,8 +163,7 @@ async function prune(
       message: `${name} could not be removed: ${error}`,
       exitCode: EXIT.sandbox,
     });
-  for (const failure of failures) await write(io.stderr, failureText(failure, context.name));
-  return failures.length === 0 ? EXIT.ok : EXIT.sandbox;
+  return tellFailures(context, failures);
 }
 
 function question(removed: readonly VolumeDetails[]): string {
