@@ -9,6 +9,7 @@ import type { Jailer } from './jailer.ts';
 import { type LaunchedJail, launchJail } from './launch.ts';
 import { mountPointsBelow } from './mount-points.ts';
 import { bind, type JailMount, rootMounts, specMounts } from './mounts.ts';
+import { killTrees } from './processes.ts';
 import { rootParts } from './root.ts';
 import { isOrphan, type JailProcess, type SandboxRecord, type StateDirectory } from './state.ts';
 import { ownInstance } from './temporary-name.ts';
@@ -61,12 +62,18 @@ export function startJail(record: SandboxRecord, session: Session, world: JailWo
     release();
     throw error;
   }
-  if (launched.pid !== 0) state.addProcess(spec.name, launched.pid);
   void launched.started.then(tidy, tidy);
   void launched.ended.then(() => {
     release();
     state.forgetProcess(spec.name, launched.pid);
   });
+  try {
+    if (launched.pid !== 0) state.addProcess(spec.name, launched.pid);
+  } catch (error) {
+    // Its sandbox is being removed, or nothing can be written: nobody else would find it to end it.
+    void killTrees([launched.pid]);
+    throw error;
+  }
   return launched;
 }
 

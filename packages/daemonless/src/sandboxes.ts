@@ -120,17 +120,20 @@ export class JailSandboxes {
     const { argv, user = spec.user, agent } = request;
     if (agent) await this.#agents.place(agent, this.#world.host().architecture);
     const agentDigest = agent?.digest ?? spec.agent.digest;
-    const jail = this.#launch(record, { argv, env, user, agentDigest, stdio: 'pipe' });
-    await untilStarted(jail, signal);
+    let jail: LaunchedJail | undefined;
     try {
+      jail = this.#launch(record, { argv, env, user, agentDigest, stdio: 'pipe' });
+      await untilStarted(jail, signal);
       // Whoever stopped it in the meantime may not have seen this jail.
       await this.#known(name);
       this.#checkRunning(name);
+      return jail.raw as RawProcess;
     } catch (error) {
-      await killTrees([jail.pid]);
+      if (jail) await killTrees([jail.pid]);
+      // What a jail lacks of a sandbox that was removed meanwhile is not the reason.
+      await this.#known(name);
       throw error;
     }
-    return jail.raw as RawProcess;
   }
 
   async stop(

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { canRead, running, temporary, whoRuns } from './fixture.ts';
 import {
@@ -343,6 +344,28 @@ export function faults(here: boolean): void {
       await untilLine(raw, 'up');
       await Promise.all([untilLine(raw, 'asked'), adapter.stop(spec.name, { graceMs: 5_000 })]);
       await expect(adapter.inspect(spec.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
+    test('a session that meets the removal of its sandbox is told of that, and nothing of it runs on', async () => {
+      const mark = `96${Math.floor(Math.random() * 1e9)}`;
+      const codes = new Set<string>();
+      for (let round = 0; round < 40; round += 1) {
+        const spec = specOf(['/bin/sh'], { lifecycle: 'long-lived' });
+        await adapter.create(spec);
+        await adapter.start(spec.name);
+        const { agent } = spec;
+        const removal = sleep(round / 10).then(() => adapter.remove(spec.name));
+        const session = adapter.exec(spec.name, { argv: ['/bin/sleep', mark], agent }).then(
+          (raw) => outputOf(raw).then(() => 'ended'),
+          (error: { code: string }) => error.code,
+        );
+        await removal;
+        codes.add(await session);
+      }
+      expect(
+        [...codes].filter((code) => !['ended', 'NOT_FOUND', 'FAILED_PRECONDITION'].includes(code)),
+      ).toEqual([]);
+      expect(processesWith(mark)).toEqual([]);
     });
 
     test('a started ephemeral sandbox is not started again', async () => {
