@@ -1,4 +1,5 @@
 import { defineGroup } from '../harness/case.ts';
+import { pause } from '../harness/deadline.ts';
 import { hardArguments } from '../harness/hard-words.ts';
 import { collect, everyByte, everyByteInOctal, firstLine } from '../harness/raw-output.ts';
 
@@ -77,6 +78,25 @@ export const rawExec = defineGroup('raw-exec', 'one more process in a running sa
       outputs.map((_unused, index) => `${index}\nstdin ${index}`),
     );
   });
+
+  test(
+    'beside-remove',
+    'one that meets the removal of its sandbox ends, or says that there is none',
+    { facets, timeoutMs: 60_000 },
+    async (t) => {
+      for (let round = 0; round < 6; round += 1) {
+        const name = await t.running();
+        const { agent } = t.spec();
+        const session = t.adapter.exec(name, { argv: ['/bin/sleep', '600'], agent }).then(
+          (raw) => collect(raw).then(() => 'ended'),
+          ({ code }) => code,
+        );
+        await pause(round * 3);
+        await t.adapter.remove(name);
+        t.expect(['ended', 'NOT_FOUND', 'FAILED_PRECONDITION', 'UNAVAILABLE']).toContain(await session);
+      }
+    },
+  );
 
   test('confined-alike', 'what confines the main process confines it too', { facets }, async (t) => {
     const name = await t.running();
