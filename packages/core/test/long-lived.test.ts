@@ -110,6 +110,25 @@ describe('open', () => {
     expect((await boxes[1]?.exec(['true']))?.exitCode).toBe(0);
   });
 
+  it('keeps nobody waiting who gives up while another one of the program opens it', async () => {
+    const { promise: goOn, resolve } = Promise.withResolvers<void>();
+    const { sandboxes } = setUp((adapter) => ({
+      ...adapter,
+      async create(spec, call) {
+        await goOn;
+        return adapter.create(spec, call);
+      },
+    }));
+    const first = sandboxes.open(options());
+    const giveUp = new AbortController();
+    const second = sandboxes.open(options({ signal: giveUp.signal }));
+    const third = sandboxes.open(options());
+    giveUp.abort();
+    await expect(second).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', operation: 'open' });
+    resolve();
+    expect((await third).name).toBe((await first).name);
+  });
+
   it('starts one that was stopped, by us or behind our back', async () => {
     const { sandboxes, adapter } = setUp();
     const box = await sandboxes.open(options());

@@ -71,7 +71,9 @@ export async function openLongLived(services: Services, given: OpenOptions): Pro
     ...{ name, caller, options, resolved, workspace, tools, signal },
     make: (making) => make(services, request, making),
   };
-  return inTurn(services, name, () => findOrMake(services, request));
+  return inTurn(services, { key: name, signal, operation: 'open', sandbox: name }, () =>
+    findOrMake(services, request),
+  );
 }
 
 export async function findOrMake(services: Services, request: KeptRequest): Promise<SandboxHandle> {

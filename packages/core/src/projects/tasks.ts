@@ -62,7 +62,7 @@ export async function openTask(services: Services, given: TaskOptions): Promise<
     ...{ name, project, task, keep, options, resolved, workspace: null, signal },
     tools: wantedTools(caller),
   };
-  return inTurn(services, name, () =>
+  return inTurn(services, { key: name, signal, operation: 'open', sandbox: name }, () =>
     findOrMake(services, {
       ...request,
       check: (found) => checkTask(found, request),
@@ -80,7 +80,7 @@ export async function endTask(
   { user, signal }: EndTaskOptions,
 ): Promise<boolean> {
   const name = taskName(project, task);
-  return inTurn(services, name, async () => {
+  return inTurn(services, { key: name, signal, operation: 'endTask', sandbox: name }, async () => {
     const { found, unasked } = await findSandbox(services, name, { signal });
     const [first] = unasked;
     if (found === undefined && first !== undefined) {

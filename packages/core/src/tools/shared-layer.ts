@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageInfo, ImageStore } from '../adapter/images.ts';
-import { throwIfAborted, untilAborted } from '../errors/aborts.ts';
+import { untilAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { createEphemeral } from '../launch/ephemeral.ts';
 import { LABEL } from '../naming/labels.ts';
@@ -44,8 +44,8 @@ export async function ensureToolLayer(services: Services, request: LayerRequest)
   const name = toolLayerName(base.id, tools.names);
   const known = await existing(images, name, signal);
   if (known !== undefined) return { ...known, name };
-  const turn = inTurn(services, `${adapter.runtime} ${name}`, async () => {
-    throwIfAborted(signal, { operation: 'tools', runtime: adapter.runtime });
+  const context = { operation: 'tools', runtime: adapter.runtime };
+  const turn = inTurn(services, { key: `${adapter.runtime} ${name}`, signal, ...context }, async () => {
     const release = await takeBuild(signal, () =>
       request.options.onProgress?.({
         message: 'waiting for another program that installs development tools',
@@ -57,7 +57,7 @@ export async function ensureToolLayer(services: Services, request: LayerRequest)
       release();
     }
   });
-  return { ...(await untilAborted(turn, signal, { operation: 'tools', runtime: adapter.runtime })), name };
+  return { ...(await untilAborted(turn, signal, context)), name };
 }
 
 async function existing(
