@@ -87,7 +87,7 @@ describe('sockets without an engine', () => {
         expect(call(), name).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', runtime: 'docker' }),
       ),
     );
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     for (const socket of sockets) socket.destroy();
     server.close();
   });

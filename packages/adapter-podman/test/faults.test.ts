@@ -88,7 +88,7 @@ describe('sockets without Podman', () => {
         expect(call(), name).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', runtime: 'podman' }),
       ),
     );
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     for (const socket of sockets) socket.destroy();
     server.close();
   });

@@ -127,9 +127,9 @@ describe('code that somebody crafted', () => {
       const tookMs = performance.now() - begin;
       const { user, system } = process.cpuUsage(cpu);
       expect(warnings.length).toBeLessThanOrEqual(101);
-      expect(tookMs).toBeLessThan(2000);
+      expect(tookMs).toBeLessThan(5000);
       // Of this process: it is another that works.
-      expect((user + system) / 1000).toBeLessThan(200);
+      expect((user + system) / 1000).toBeLessThan(400);
     },
   );
 

@@ -143,7 +143,7 @@ describe('EngineClient', () => {
     await expect(client(100).hijack({ ...get, method: 'POST' })).rejects.toMatchObject({
       code: 'DEADLINE_EXCEEDED',
     });
-    expect(performance.now() - start).toBeLessThan(1_500);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 
   it('gives up on an answer that stops in the middle, and on one that is cut off', async () => {

@@ -221,7 +221,7 @@ describe('the end of a command', () => {
     expect(pids.length).toBe(3);
     for (const pid of pids) expect(await lives(pid)).toBe(false);
     expect(status.durationUs).toBeGreaterThan(290_000);
-    expect(status.durationUs).toBeLessThan(2_000_000);
+    expect(status.durationUs).toBeLessThan(10_000_000);
   });
 
   it('comes softly with a grace', async () => {
@@ -263,7 +263,7 @@ describe('the end of a command', () => {
     });
     expect(status).toMatchObject({ exitCode: 0, strays: 1 });
     expect(stdout.toString()).toBe('here\n');
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
     expect(exits).toMatchObject([{ exitCode: 0, cause: 'exit' }]);
   });
 

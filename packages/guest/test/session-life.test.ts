@@ -81,8 +81,8 @@ describe('the life of a session', () => {
   });
 
   it('stays while nothing happens', async () => {
-    await using agent = await startAgent({ heartbeatMs: 50, lostAfterMs: 300 });
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await using agent = await startAgent({ heartbeatMs: 50, lostAfterMs: 1_000 });
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect((await run(agent.session, ['true'])).status.exitCode).toBe(0);
   });
 

@@ -215,14 +215,24 @@ export const stdio = defineGroup<SandboxContext>('stdio', 'bytes in and out of a
       ],
       { terminal: { rows: 33, columns: 111 } },
     );
-    const output = bytesOf(command.stdout);
-    await pause(200);
+    let output = '';
+    const shown = Promise.withResolvers<void>();
+    const read = command.stdout.pipeTo(
+      new WritableStream({
+        write(chunk) {
+          output += Buffer.from(chunk).toString();
+          if (output.includes('33 111')) shown.resolve();
+        },
+      }),
+    );
+    await Promise.race([shown.promise, command.wait()]);
     await command.resize({ rows: 44, columns: 122 });
     const writer = command.stdin.getWriter();
     await writer.write(new TextEncoder().encode('typed\n'));
     const { exitCode } = await command.wait();
     t.expect(exitCode).toBe(0);
-    t.expect((await output).toString().replaceAll('\r', '')).toBe('33 111\ntyped\n44 122\nerr typed\n');
+    await read;
+    t.expect(output.replaceAll('\r', '')).toBe('33 111\ntyped\n44 122\nerr typed\n');
   });
 });
 
