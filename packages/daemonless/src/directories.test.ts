@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,20 @@ it('removes what a guest has locked, and follows no link', async () => {
   await removeTree(tree);
   expect(existsSync(tree)).toBe(false);
   expect(existsSync(join(outside, 'precious'))).toBe(true);
+});
+
+it('removes what another program still writes a note into', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const busy = join(root, `busy-${round}`);
+    mkdirSync(busy);
+    const script = 'echo up; i=0; while [ $i -lt 200 ] && : > note-$i; do i=$((i+1)); done 2>/dev/null';
+    const writer = spawn('sh', ['-c', script], { cwd: busy, stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(writer, 'exit');
+    await once(writer.stdout, 'data');
+    await removeTree(busy);
+    expect(existsSync(busy)).toBe(false);
+    await ended;
+  }
 });
 
 it('takes what is not there for removed', async () => {

@@ -73,12 +73,12 @@ export function listed(path: string): string[] {
 }
 
 /**
- * A guest may have locked directories that now are an ordinary user's to remove, or have made them so deep that no path is long enough. `chmod` and `rm` go from directory to directory by
- * their handles.
+ * Another program may still write a note into what is being removed: then it is looked at again. A guest may have locked directories that now are an ordinary user's
+ * to remove, or have made them so deep that no path is long enough: `chmod` and `rm` go from directory to directory by their handles.
  */
 export async function removeTree(path: string): Promise<void> {
   try {
-    await rm(path, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 10 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EACCES' && code !== 'ENAMETOOLONG') throw error;

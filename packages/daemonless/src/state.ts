@@ -184,8 +184,12 @@ export class StateDirectory {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
-    if (notesOnly) rmSync(doomed, { recursive: true, force: true });
-    else await removeTree(doomed);
+    try {
+      if (notesOnly) return rmSync(doomed, { recursive: true, force: true });
+    } catch {
+      // Another program has written a note meanwhile.
+    }
+    await removeTree(doomed);
   }
 
   /** The directory itself, once there are no sandboxes and no volumes. */
