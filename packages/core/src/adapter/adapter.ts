@@ -1,18 +1,9 @@
+import type { CallOptions, ListCallOptions } from './call-options.ts';
 import type { Capabilities, Control, Support } from './capabilities.ts';
 import type { ImageStore } from './images.ts';
 import type { RawProcess } from './raw-process.ts';
 import type { AgentSpec, SandboxSpec } from './spec.ts';
 import type { VolumeStore } from './volumes.ts';
-
-/** Every call takes one; an adapter gives up with `DEADLINE_EXCEEDED` when it fires, and has its own deadline towards the runtime besides. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface ListCallOptions extends CallOptions {
-  /** Finding out takes a while: many files may have to be looked at. */
-  readonly sizes?: boolean | undefined;
-}
 
 export const ADAPTER_API_VERSION = 1;
 

@@ -1,4 +1,4 @@
-import type { CallOptions } from './adapter.ts';
+import type { CallOptions } from './call-options.ts';
 
 /** Progress of a pull or a build: `current` and `total` in bytes (pull) or steps (build), where known. */
 export interface ImageProgress {

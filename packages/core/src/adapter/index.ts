@@ -1,4 +1,5 @@
 export * from './adapter.ts';
+export type * from './call-options.ts';
 export * from './capabilities.ts';
 export * from './check-spec.ts';
 export * from './images.ts';

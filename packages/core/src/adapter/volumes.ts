@@ -1,4 +1,4 @@
-import type { CallOptions, ListCallOptions } from './adapter.ts';
+import type { CallOptions, ListCallOptions } from './call-options.ts';
 
 export interface VolumeInfo {
   readonly name: string;

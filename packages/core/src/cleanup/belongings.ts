@@ -40,7 +40,7 @@ export async function listBelongings(services: Services, options: BelongingsOpti
 }
 
 export async function belongingsAt(
-  { options: { scope } }: Services,
+  { scope }: Services,
   adapter: RuntimeAdapter,
   call: { readonly sizes: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<Belonging[]> {

@@ -25,7 +25,7 @@ export function candidatesAt(
   infos: readonly SandboxInfo[],
   records: readonly SandboxRecord[],
 ): Candidates {
-  const { scope } = services.options;
+  const { scope } = services;
   const clock = services.clock();
   const judged = judge(services, adapter);
   const known = new Map<string, SandboxRecord>();

@@ -52,7 +52,7 @@ export async function sweepRuntime(
 
 /** What belongs to no sandbox any more is no sandbox's failure, and tried again the next time. */
 async function sweep(
-  { options: { scope } }: Services,
+  { scope }: Services,
   adapter: RuntimeAdapter,
   signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -46,7 +46,7 @@ async function uninstallAt(
 ): Promise<UninstallReport> {
   // What an adapter keeps for all, no scope can call its own.
   const isOurs = ({ kind, built }: Belonging) =>
-    kind === 'image' ? built === true : kind !== 'extra' || services.options.scope === undefined;
+    kind === 'image' ? built === true : kind !== 'extra' || services.scope === undefined;
   const look = async () => (await belongingsAt(services, adapter, { sizes: false, signal })).filter(isOurs);
   const before = await look();
   const errors = new Map<string, string>();
@@ -85,7 +85,7 @@ async function removeOne(
 }
 
 async function sweepAll(
-  { options: { scope } }: Services,
+  { scope }: Services,
   adapter: RuntimeAdapter,
   signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ExecRequest } from '@sandbox/guest';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { Purpose } from '../monitoring/execution.ts';
+import type { Purpose } from '../monitoring/purpose.ts';
 import { validateCommand, validateEnv } from '../policy/command.ts';
 import { formatDuration } from '../units/duration.ts';
 import type { CommandOptions } from './types.ts';

@@ -1,7 +1,8 @@
 import type { GuestCommand, GuestSession } from '@sandbox/guest';
 import { GuestError } from '@sandbox/guest';
 import { throwIfAborted } from '../errors/aborts.ts';
-import { type ErrorContext, toSandboxError } from '../errors/guest-errors.ts';
+import type { ErrorContext } from '../errors/error-context.ts';
+import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { type CommandContext, commandRequest, milliseconds } from './command-request.ts';
 import { commandResult, type Stopped } from './command-result.ts';

@@ -1,4 +1,4 @@
-import type { Purpose } from '../monitoring/execution.ts';
+import type { Purpose } from '../monitoring/purpose.ts';
 
 /**
  * How a command can end; nothing else exists. Unknown is `lost`, never exit code 0. `exited` alone has an exit code.

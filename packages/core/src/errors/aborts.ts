@@ -1,5 +1,5 @@
 import { abortError } from './deadline.ts';
-import type { ErrorContext } from './guest-errors.ts';
+import type { ErrorContext } from './error-context.ts';
 import { SandboxError } from './sandbox-error.ts';
 
 export function throwIfAborted(signal: AbortSignal | undefined, context: ErrorContext): void {

@@ -1,8 +1,7 @@
 import { GuestError } from '@sandbox/guest';
 import { abortedBy } from './aborts.ts';
-import { SandboxError, type SandboxErrorOptions } from './sandbox-error.ts';
-
-export type ErrorContext = Omit<SandboxErrorOptions, 'cause'> & { readonly operation: string };
+import type { ErrorContext } from './error-context.ts';
+import { SandboxError } from './sandbox-error.ts';
 
 /**
  * What the session, the guest or the caller's own signal stopped us with, as the one error of this project: one of ours keeps what it says, one of a session keeps

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { ImageInfo } from '../adapter/images.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
-import type { UsedOfImage } from '../lifecycle/build-spec.ts';
+import type { UsedOfImage } from '../lifecycle/spec-request.ts';
 import { RESERVED } from './root-entry.ts';
 
 const FILE = `${RESERVED}/image.json`;

@@ -140,7 +140,7 @@ async function inspectAt(
 function ours(services: Services, found: FoundSandbox): FoundSandbox | undefined {
   const { labels } = found.info;
   if (labels[LABEL.managed] !== 'true') return undefined;
-  return labels[LABEL.scope] === services.options.scope ? found : undefined;
+  return labels[LABEL.scope] === services.scope ? found : undefined;
 }
 
 /** Refuses another user's sandbox. */

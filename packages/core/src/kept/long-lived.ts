@@ -207,7 +207,7 @@ async function make(
 
 /** What another scope has at this runtime is not found, but a home of that name would be mounted all the same, and removed with this sandbox. */
 async function checkHome(
-  { options: { scope } }: Services,
+  { scope }: Services,
   { runtime, volumes }: RuntimeAdapter,
   { name, signal }: OpenRequest,
 ): Promise<void> {

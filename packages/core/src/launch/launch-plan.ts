@@ -3,9 +3,10 @@ import type { SandboxSpec } from '../adapter/spec.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import type { ImageRequest } from '../images/image-cache.ts';
 import { readImageNotes } from '../images/image-notes.ts';
-import { buildSpec, type RootSource, systemPath, type UsedOfImage } from '../lifecycle/build-spec.ts';
+import { buildSpec, systemPath } from '../lifecycle/build-spec.ts';
 import { isUnused } from '../lifecycle/select-for-cleanup.ts';
-import type { Purpose } from '../monitoring/execution.ts';
+import type { RootSource, UsedOfImage } from '../lifecycle/spec-request.ts';
+import type { Purpose } from '../monitoring/purpose.ts';
 import { purposeOf } from '../monitoring/purpose.ts';
 import { homeDirectory } from '../naming/home-directory.ts';
 import { judgeInstance } from '../naming/instance.ts';
@@ -236,7 +237,7 @@ function labelsOf(
       kept: more.task?.keep ? 'true' : undefined,
       policyHash: policyHash(policy, more.identity),
       policy: policyLabel(policy, more.identity),
-      scope: services.options.scope,
+      scope: services.scope,
       registry: services.registry.id,
       initKey: more.initKey,
       tools: more.tools?.join(' ') || undefined,

@@ -1,6 +1,6 @@
 import type { ProbeResult, RuntimeAdapter } from '../adapter/adapter.ts';
 import { untilAborted } from '../errors/aborts.ts';
-import type { ErrorContext } from '../errors/guest-errors.ts';
+import type { ErrorContext } from '../errors/error-context.ts';
 
 /** An engine that answers well is asked again only now and then … */
 const HEALTHY_MS = 30_000;

@@ -2,8 +2,8 @@ import { posix } from 'node:path';
 import { AGENT_DIRECTORY } from '@sandbox/guest';
 import type { MountSpec } from '../adapter/spec.ts';
 import { homeVolumeName } from '../naming/names.ts';
-import type { SpecRequest } from './build-spec.ts';
 import { GUEST_HOME, GUEST_SCRATCH, GUEST_TMP, GUEST_WORKSPACE } from './guest-layout.ts';
+import type { SpecRequest } from './spec-request.ts';
 
 type MountRequest = Pick<SpecRequest, 'name' | 'lifecycle' | 'plan' | 'image' | 'workspace' | 'identity'>;
 

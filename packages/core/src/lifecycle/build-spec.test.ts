@@ -3,8 +3,9 @@ import { type Capabilities, type Capability, CONTROLS, type Control } from '../a
 import { planEnforcement } from '../policy/plan-enforcement.ts';
 import type { Lifecycle, PolicyInput } from '../policy/policy.ts';
 import { resolvePolicy } from '../policy/resolve-policy.ts';
-import { buildSpec, type SpecRequest } from './build-spec.ts';
+import { buildSpec } from './build-spec.ts';
 import { GUEST_PATH } from './guest-layout.ts';
+import type { SpecRequest } from './spec-request.ts';
 
 const controls = Object.fromEntries(
   CONTROLS.map((control) => [control, { support: 'enforced', how: '' }]),

@@ -1,4 +1,5 @@
-import type { CallOptions, RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
+import type { RuntimeAdapter, SandboxInfo } from '../adapter/adapter.ts';
+import type { CallOptions } from '../adapter/call-options.ts';
 import type { VolumeInfo } from '../adapter/volumes.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { LABEL, parseLabels } from '../naming/labels.ts';

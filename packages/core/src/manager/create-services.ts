@@ -25,7 +25,7 @@ export function createServices(options: SandboxesOptions): Services {
   // Every call under way listens to it, however many there are.
   setMaxListeners(0, closing.signal);
   const services: Services = {
-    options,
+    scope: options.scope,
     adapters,
     registry: options.registry ?? createMemoryRegistry(),
     settings: settingsOf(options),

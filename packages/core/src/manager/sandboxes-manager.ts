@@ -50,7 +50,7 @@ import { subjectOf } from './subject.ts';
 
 /** All sandboxes of a program. Making it does no I/O. */
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
-  return new SandboxesManager(createServices(options));
+  return new SandboxesManager(createServices(options), options.registry === undefined);
 }
 
 class SandboxesManager implements Sandboxes {
@@ -62,12 +62,14 @@ class SandboxesManager implements Sandboxes {
       this.#call('volumes.prune', options.signal, () => pruneVolumes(this.#services, options)),
   };
   readonly #services: Services;
+  readonly #ownsRegistry: boolean;
   /** Calls that make or use something and have not settled. */
   readonly #pending = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor(services: Services) {
+  constructor(services: Services, ownsRegistry: boolean) {
     this.#services = services;
+    this.#ownsRegistry = ownsRegistry;
   }
 
   get adapters(): readonly RuntimeAdapter[] {
@@ -174,7 +176,7 @@ class SandboxesManager implements Sandboxes {
   }
 
   async #listAt(adapter: RuntimeAdapter, { signal, sizes }: ListOptions): Promise<SandboxDetails[]> {
-    const { scope } = this.#services.options;
+    const { scope } = this.#services;
     if (!(await isThere(this.#services, adapter, 'list', signal))) return [];
     const labels = scope === undefined ? {} : { [LABEL.scope]: scope };
     const { registry, held } = this.#services;
@@ -199,7 +201,7 @@ class SandboxesManager implements Sandboxes {
   }
 
   async #close(): Promise<void> {
-    const { closing, held, adapters, options, orphans, observer, registry } = this.#services;
+    const { closing, held, adapters, orphans, observer, registry } = this.#services;
     closing.abort(closedError('close'));
     const handles = async (): Promise<PromiseSettledResult<void>[]> =>
       Promise.allSettled([...held].map((handle) => handle.close()));
@@ -210,7 +212,7 @@ class SandboxesManager implements Sandboxes {
     await orphans.end();
     await Promise.allSettled(adapters.map((adapter) => adapter.close()));
     await observer?.close();
-    if (options.registry === undefined) await registry.close();
+    if (this.#ownsRegistry) await registry.close();
     const failures = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason);
     if (failures.length > 0) throw toSandboxError(failures[0], { operation: 'close' });
   }

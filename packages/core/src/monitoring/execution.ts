@@ -2,15 +2,6 @@ import type { Ending } from '../command/types.ts';
 import type { ErrorCode } from '../errors/sandbox-error.ts';
 import type { Lifecycle } from '../policy/policy.ts';
 
-/** What commands are for, as their callers say. Nothing follows from it but what `onExecution` is told. */
-export interface Purpose {
-  /** Of the code that is run: `python`. */
-  readonly language?: string | undefined;
-  /** Default: those of the task whose sandbox it is. */
-  readonly project?: string | undefined;
-  readonly task?: string | undefined;
-}
-
 /**
  * The call: `shell` is an `exec`, a detached command a `detached`. A `create` or `open` is told only when it failed, and there was no sandbox to run anything in.
  */

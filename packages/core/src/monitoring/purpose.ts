@@ -1,4 +1,11 @@
-import type { Purpose } from './execution.ts';
+/** What commands are for, as their callers say. Nothing follows from it but what `onExecution` is told. */
+export interface Purpose {
+  /** Of the code that is run: `python`. */
+  readonly language?: string | undefined;
+  /** Default: those of the task whose sandbox it is. */
+  readonly project?: string | undefined;
+  readonly task?: string | undefined;
+}
 
 /** What was said. */
 export type SaidPurpose = { readonly [Key in keyof Purpose]?: string };

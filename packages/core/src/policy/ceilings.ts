@@ -1,23 +1,7 @@
-import type { Control } from '../adapter/capabilities.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { formatBytes } from '../units/bytes.ts';
 import { formatDuration } from '../units/duration.ts';
-import type { Lifecycle, Policy, Trust } from './policy.ts';
-
-/** The most that a trust level may have. What is left out is not bounded. Sizes in bytes, times in milliseconds. */
-export interface Ceilings {
-  readonly maxMemoryBytes?: number | undefined;
-  readonly maxCpus?: number | undefined;
-  readonly maxPids?: number | undefined;
-  readonly maxTimeoutMs?: number | undefined;
-  /** Sandboxes of one user at a time. */
-  readonly maxSandboxes?: number | undefined;
-  readonly allowNetwork?: boolean | undefined;
-  readonly allowRoot?: boolean | undefined;
-  readonly allowLongLived?: boolean | undefined;
-  /** The controls that may be left to best effort. */
-  readonly bestEffort?: readonly Control[] | undefined;
-}
+import type { Ceilings, Lifecycle, Policy, Trust } from './policy.ts';
 
 export type CeilingsByTrust = Readonly<Partial<Record<Trust, Ceilings>>>;
 

@@ -1,5 +1,4 @@
 import type { Control } from '../adapter/capabilities.ts';
-import type { Ceilings } from './ceilings.ts';
 
 /** Highest first. `protect_full_trust` and ceilings go by this order. */
 export const TRUST_LEVELS = ['owner', 'full', 'inner', 'familiar', 'public'] as const;
@@ -46,6 +45,21 @@ export type PolicySource = (typeof POLICY_SOURCES)[number];
  * strings such as "512m" are for the edges (command line, TOML, HTTP), which use `parseBytes` and `parseDuration`.
  */
 export type PolicyInput = { readonly [K in keyof Policy]?: Policy[K] | undefined };
+
+/** The most that a trust level may have. What is left out is not bounded. Sizes in bytes, times in milliseconds. */
+export interface Ceilings {
+  readonly maxMemoryBytes?: number | undefined;
+  readonly maxCpus?: number | undefined;
+  readonly maxPids?: number | undefined;
+  readonly maxTimeoutMs?: number | undefined;
+  /** Sandboxes of one user at a time. */
+  readonly maxSandboxes?: number | undefined;
+  readonly allowNetwork?: boolean | undefined;
+  readonly allowRoot?: boolean | undefined;
+  readonly allowLongLived?: boolean | undefined;
+  /** The controls that may be left to best effort. */
+  readonly bestEffort?: readonly Control[] | undefined;
+}
 
 export interface ResolvedPolicy {
   readonly policy: Policy;

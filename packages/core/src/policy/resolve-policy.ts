@@ -1,6 +1,7 @@
 import { SandboxError } from '../errors/sandbox-error.ts';
-import { type Bound, boundsOf, type Ceilings, type CeilingsByTrust, ceilingFor } from './ceilings.ts';
+import { type Bound, boundsOf, type CeilingsByTrust, ceilingFor } from './ceilings.ts';
 import { BUILT_IN_DEFAULTS } from './defaults.ts';
+import type { Ceilings } from './policy.ts';
 import {
   type Lifecycle,
   POLICY_SOURCES,

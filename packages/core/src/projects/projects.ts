@@ -20,7 +20,7 @@ export interface ProjectVolume {
 
 /** The project volumes of this scope that one runtime has: all, or that of one project. */
 export async function projectsAt(
-  { options: { scope } }: Services,
+  { scope }: Services,
   adapter: RuntimeAdapter,
   { project, ...call }: { project?: string; sizes?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<ProjectVolume[]> {
@@ -107,7 +107,7 @@ export async function newProject(
   const name = projectVolumeName(project);
   const all = (await adapter.volumes?.list({ [LABEL.managed]: 'true' }, { signal })) ?? [];
   const taken = all.find((volume) => volume.name === name);
-  const { scope } = services.options;
+  const { scope } = services;
   const other = taken && parseProjectLabels(taken);
   if (other === null || (other !== undefined && other.scope !== scope)) throw foreign(adapter, name);
   return {

@@ -1,7 +1,8 @@
 import type { GuestSession } from '@sandbox/guest';
 import type { RuntimeAdapter, SandboxInfo, SandboxState, SandboxStats } from '../adapter/adapter.ts';
 import { RunningCommands } from '../command/running-commands.ts';
-import { type ErrorContext, toSandboxError } from '../errors/guest-errors.ts';
+import type { ErrorContext } from '../errors/error-context.ts';
+import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { inspectOrMissing } from '../lifecycle/homes.ts';
 import type { ReportResult } from '../policy/enforcement-report.ts';

@@ -1,6 +1,6 @@
 import type { GuestSession } from '@sandbox/guest';
 import { untilAborted } from '../errors/aborts.ts';
-import type { ErrorContext } from '../errors/guest-errors.ts';
+import type { ErrorContext } from '../errors/error-context.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import type { GuestUser } from '../policy/user.ts';
 

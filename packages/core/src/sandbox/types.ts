@@ -2,7 +2,7 @@ import type { SandboxInfo, SandboxStats } from '../adapter/adapter.ts';
 import type { OnImageProgress } from '../adapter/images.ts';
 import type { DetachedCommand, DetachOptions, SandboxCommands } from '../command/detached.ts';
 import type { Command, ExecOptions, ExecResult, Shell, SpawnOptions } from '../command/types.ts';
-import type { Purpose } from '../monitoring/execution.ts';
+import type { Purpose } from '../monitoring/purpose.ts';
 import type { EnforcementReport, PolicyInput, Trust } from '../policy/policy.ts';
 import type { ToolsInput } from '../tools/tools.ts';
 import type { SandboxFiles } from '../transfer/files.ts';

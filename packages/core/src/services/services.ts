@@ -4,7 +4,6 @@ import type { OrphanSweeps } from '../cleanup/orphan-sweeps.ts';
 import type { ImageCache } from '../images/image-cache.ts';
 import type { ProbeCache } from '../launch/probe-cache.ts';
 import type { CleanupClock } from '../lifecycle/select-for-cleanup.ts';
-import type { SandboxesOptions } from '../manager/sandboxes.ts';
 import type { Observer } from '../monitoring/observer.ts';
 import type { EnforcementReport } from '../policy/policy.ts';
 import type { SettingsSource } from '../policy/settings.ts';
@@ -19,7 +18,8 @@ export interface HeldSandbox {
 
 /** What the parts of one manager share. */
 export interface Services {
-  readonly options: SandboxesOptions;
+  /** On all sandboxes of this manager, which then sees no others. */
+  readonly scope: string | undefined;
   readonly adapters: readonly RuntimeAdapter[];
   readonly registry: Registry;
   readonly settings: SettingsSource;

@@ -1,5 +1,5 @@
 import { throwIfAborted, untilAborted } from '../errors/aborts.ts';
-import type { ErrorContext } from '../errors/guest-errors.ts';
+import type { ErrorContext } from '../errors/error-context.ts';
 import type { Services } from './services.ts';
 
 const turns = new WeakMap<Services, Map<string, Promise<unknown>>>();

@@ -82,7 +82,7 @@ async function build(
   await checkCanBuild(services, request);
   checkMayBuild(request);
   const manager = await managerOf(services, request);
-  const { scope } = services.options;
+  const { scope } = services;
   const { onProgress } = options;
   onProgress?.({ message: `installing development tools on ${image}, once for all its sandboxes` });
   const lines = new BuildLines();

@@ -1,7 +1,8 @@
 import type { FileStat as GuestFileStat, GuestFiles, GuestSession, Text } from '@sandbox/guest';
 import { readLimited } from '../command/byte-limit.ts';
 import type { ByteStream } from '../command/types.ts';
-import { type ErrorContext, toSandboxError } from '../errors/guest-errors.ts';
+import type { ErrorContext } from '../errors/error-context.ts';
+import { toSandboxError } from '../errors/guest-errors.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import { download } from './download.ts';
 import type { FileContent, FileStat, SandboxFiles, TransferOptions } from './files.ts';
