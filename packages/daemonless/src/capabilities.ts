@@ -1,5 +1,5 @@
 import type { Capabilities, Capability } from '@sandbox/core';
-import type { HostFacts } from './host.ts';
+import type { HostFacts } from './host-facts.ts';
 
 const enforced = (how: string): Capability => ({ support: 'enforced', how });
 const limited = (how: string): Capability => ({ support: 'limited', how });

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SandboxError } from '@sandbox/core';
-import { type CgroupController, defaultParent, parseCgroupLayout } from './cgroup-layout.ts';
+import { defaultParent, parseCgroupLayout } from './cgroup-layout.ts';
 import { Cgroups } from './cgroups.ts';
+import type { HardLimits } from './host-facts.ts';
 import type { Ids } from './ids.ts';
 import type { Jailer } from './jailer.ts';
 
@@ -20,18 +21,6 @@ export interface Host {
   readonly cgroupRemedy: string | null;
   /** Descriptors that whoever started this program has left open for its children. */
   readonly inherited: readonly number[];
-}
-
-/** As much of a host as decides what a runtime can do on it. */
-export interface HostFacts {
-  readonly isRoot: boolean;
-  readonly cgroups: { has(name: CgroupController): boolean; readonly version: 1 | 2 } | null;
-}
-
-/** Limits that this program has itself, and a jail cannot raise. */
-export interface HardLimits {
-  readonly openFiles: number;
-  readonly fileSizeBytes: number;
 }
 
 /** `NOT_FOUND` where the runtime's program is missing, `UNSUPPORTED` on a system that cannot have it. */

@@ -6,7 +6,7 @@ export { buffered, type ChildEnd, childRawProcess, type PipedChild } from './chi
 export { CommandLine, type CommandLineOptions, type ContractCall } from './command-line.ts';
 export { type ConditionalCall, type DeniedCalls, deniedCalls } from './denied-calls.ts';
 export { findProgram } from './find-program.ts';
-export type { HardLimits, HostFacts } from './host.ts';
+export type { HardLimits, HostFacts } from './host-facts.ts';
 export { writeIdMaps } from './id-maps.ts';
 export type { IdMapEntry, Ids } from './ids.ts';
 export type { JailCommand, JailEnd, Jailer, JailGate, JailReport, JailRequest } from './jailer.ts';

@@ -1,5 +1,5 @@
 import type { Capabilities, LimitsSpec, SandboxSpec, SecuritySpec } from '@sandbox/core';
-import type { HardLimits, HostFacts } from './host.ts';
+import type { HardLimits, HostFacts } from './host-facts.ts';
 import type { IdMapEntry, Ids } from './ids.ts';
 import type { JailMount } from './mounts.ts';
 

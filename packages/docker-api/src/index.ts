@@ -10,18 +10,12 @@ export {
   type NetworkMeans,
 } from './dialect.ts';
 export { describeEndpoint, type EngineEndpoint, type EngineTls } from './endpoint.ts';
-export {
-  architectureOf,
-  atLeast,
-  type EngineFacts,
-  firstNumbers,
-  hasDiskQuota,
-  readFacts,
-} from './engine-facts.ts';
+export type { EngineFacts } from './engine-facts.ts';
 export type { EngineSetup } from './engine-setup.ts';
 export { toSandboxError } from './errors.ts';
 export { parseHostLimits, readHostLimits } from './host-limits.ts';
 export { EngineImages, type ImageTurn } from './images.ts';
 export { Memo } from './memo.ts';
+export { architectureOf, atLeast, firstNumbers, hasDiskQuota, readFacts } from './read-engine-facts.ts';
 export { EngineSandboxes } from './sandboxes.ts';
 export { EngineVolumes } from './volumes.ts';

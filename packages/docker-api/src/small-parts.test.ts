@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { engineFacts, hasDiskQuota, hasRecursiveReadOnly } from './engine-facts.ts';
 import { accountFiles } from './guest-files.ts';
 import { parseHostLimits } from './host-limits.ts';
 import { buildProgress, PullProgress, progressLines } from './image-progress.ts';
@@ -7,6 +6,7 @@ import { imageInfo, parseReference } from './images.ts';
 import { type ContainerAnswer, infoOf, stateOf } from './inspect.ts';
 import { Memo } from './memo.ts';
 import { networkName } from './network.ts';
+import { engineFacts, hasDiskQuota, hasRecursiveReadOnly } from './read-engine-facts.ts';
 import { statsOf } from './stats.ts';
 import { firstFile, type TarEntry, tarArchive } from './tar.ts';
 

@@ -1,6 +1,7 @@
-import { type CodeWarning, formatCodeWarning } from '@sandbox/code-checks';
+import { type CodeToCheck, type CodeWarning, formatCodeWarning } from '@sandbox/code-checks';
 import type { Language } from '@sandbox/languages';
-import type { CheckCode } from './service.ts';
+
+export type CheckCode = (code: CodeToCheck) => Promise<readonly CodeWarning[]>;
 
 /** What an answer may wait for the checks of its code, which go on while the sandbox is made or the code runs. */
 const TIMEOUT_MS = 2_000;

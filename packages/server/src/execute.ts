@@ -2,12 +2,12 @@ import { posix } from 'node:path';
 import type { CodeWarning } from '@sandbox/code-checks';
 import { commandReport, GUEST_SCRATCH } from '@sandbox/core';
 import type { Box } from './box.ts';
+import type { CheckCode } from './code-warnings.ts';
 import { warningsOf, withCodeWarnings } from './code-warnings.ts';
 import { guestPath, newFile } from './files.ts';
 import type { Life } from './life.ts';
 import { HttpError } from './problem.ts';
 import type { ExecuteRequest, Result } from './schemas.ts';
-import type { CheckCode } from './service.ts';
 
 export interface Execution {
   readonly life: Life;

@@ -1,8 +1,9 @@
-import { type CodeToCheck, type CodeWarning, checkCode } from '@sandbox/code-checks';
+import { checkCode } from '@sandbox/code-checks';
 import type { Sandboxes } from '@sandbox/core';
 import type { LanguageCatalog } from '@sandbox/languages';
 import type { AccessSource } from './access.ts';
 import { Admission } from './admission.ts';
+import type { CheckCode } from './code-warnings.ts';
 import { Life } from './life.ts';
 import { Metrics } from './metrics.ts';
 import { createServiceLog, describeError, type ServiceLog } from './service-log.ts';
@@ -29,8 +30,6 @@ export interface ServerOptions {
   /** Gets what goes wrong behind a request's back, or inside of this program, as it is: it may quote the request. The log gets it without that. */
   readonly onError?: ((error: unknown, what: string) => void) | undefined;
 }
-
-export type CheckCode = (code: CodeToCheck) => Promise<readonly CodeWarning[]>;
 
 /** Times in milliseconds, sizes in bytes. */
 export interface ServerLimits {

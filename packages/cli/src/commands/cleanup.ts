@@ -1,20 +1,14 @@
 import type { CleanupOptions, CleanupReport, SandboxError, Sandboxes } from '@sandbox/core';
 import { type Command, Option } from 'commander';
 import { tell, write } from '../cli-io.ts';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  warn,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { watchStopSignals } from '../execution/stop-signals.ts';
 import { EXIT } from '../exit-code.ts';
 import { failureOf, failureText } from '../failure.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { cleanupTable } from '../output/cleanup-table.ts';
 import { painter } from '../output/colors.ts';
+import { print, printJson, warn } from '../print.ts';
 import { configOption, loadSettings } from '../settings.ts';
 
 interface CleanupFlags {

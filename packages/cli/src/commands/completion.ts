@@ -1,7 +1,8 @@
 import { Argument, type Command } from 'commander';
-import { type CommandContext, print } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import type { Shell } from '../completion/completion-script.ts';
 import { EXIT } from '../exit-code.ts';
+import { print } from '../print.ts';
 
 const help = (name: string) => `
 Names of sandboxes are completed by what ${name} ls --json tells at that moment.

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { type CommandContext, jsonOption, print, printJson } from '../command-context.ts';
+import { type CommandContext, jsonOption } from '../command-context.ts';
 import { checkConfig, printReport } from '../config/check-config.ts';
 import { explanationText } from '../config/explanation-text.ts';
 import { initConfig } from '../config/init-config.ts';
 import { EXIT } from '../exit-code.ts';
 import { painter } from '../output/colors.ts';
+import { print, printJson } from '../print.ts';
 import { type CallerFlags, callerOf, configOption, declareCallerOptions, loadSettings } from '../settings.ts';
 
 const search = (name: string) => `

@@ -1,19 +1,14 @@
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { type CopyResult, copy } from '../copy/copy.ts';
 import { copyRequest } from '../copy/copy-sides.ts';
 import { stoppable } from '../execution/stoppable.ts';
 import { EXIT } from '../exit-code.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { printable } from '../output/printable.ts';
 import { progressDisplay } from '../output/progress.ts';
 import { bytes } from '../output/quantities.ts';
+import { print, printJson } from '../print.ts';
 import { type CallerFlags, callerOf, declareCallerOptions } from '../settings.ts';
 import { startNamed } from '../targets/open-sandbox.ts';
 import { findTarget, type TargetFlags, targetOf, workspaceOption } from '../targets/targets.ts';

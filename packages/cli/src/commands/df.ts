@@ -1,20 +1,15 @@
 import type { Belonging } from '@sandbox/core';
 import type { Command } from 'commander';
 import { write } from '../cli-io.ts';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { type Paint, painter } from '../output/colors.ts';
 import { printable } from '../output/printable.ts';
 import { bytes } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { type StateFile, stateFiles } from '../state-files.ts';
 

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { findEntries } from '../adapters/find-entries.ts';
-import { type CommandContext, jsonOption, print, printJson, runtimeOption } from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { diagnosisText } from '../doctor/diagnosis-text.ts';
 import { EXIT } from '../exit-code.ts';
 import { painter } from '../output/colors.ts';
+import { print, printJson } from '../print.ts';
 import { configOption, loadSettings } from '../settings.ts';
 
 export function declareDoctor(program: Command, context: CommandContext): void {

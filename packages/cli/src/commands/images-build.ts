@@ -2,15 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { RecipeOptions } from '@sandbox/languages';
 import { type Command, Option } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  languagesOf,
-  print,
-  printJson,
-  runtimeOption,
-  tellFailures,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, languagesOf, runtimeOption } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf } from '../failure.ts';
 import { buildImages } from '../images/build-images.ts';
@@ -18,6 +10,7 @@ import { chosenLanguages, imagesOf, surroundings } from '../images/language-imag
 import { withImages } from '../images/with-images.ts';
 import { bytes, duration } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
+import { print, printJson, tellFailures } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { UsageError } from '../usage-error.ts';
 

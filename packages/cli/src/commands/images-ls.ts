@@ -1,16 +1,10 @@
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  languagesOf,
-  print,
-  printJson,
-  runtimeOption,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, languagesOf, runtimeOption } from '../command-context.ts';
 import { defaultImageOf, findImage, imagesOf } from '../images/language-images.ts';
 import { withImages } from '../images/with-images.ts';
 import { age, bytes } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
+import { print, printJson } from '../print.ts';
 import { configOption, loadSettings } from '../settings.ts';
 
 interface LsFlags {

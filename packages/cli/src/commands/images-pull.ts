@@ -1,17 +1,11 @@
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  languagesOf,
-  print,
-  printJson,
-  runtimeOption,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, languagesOf, runtimeOption } from '../command-context.ts';
 import { chosenLanguages, imagesOf } from '../images/language-images.ts';
 import { pullImage } from '../images/pull-image.ts';
 import { withImages } from '../images/with-images.ts';
 import { bytes } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 
 interface PullFlags {

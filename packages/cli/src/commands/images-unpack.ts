@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import type { UnpackedImage } from '@sandbox/core';
 import { type Command, Option } from 'commander';
-import { type CommandContext, jsonOption, print, printJson } from '../command-context.ts';
+import { type CommandContext, jsonOption } from '../command-context.ts';
 import { ensureImage } from '../images/pull-image.ts';
 import { withImages } from '../images/with-images.ts';
 import { printable } from '../output/printable.ts';
 import { bytes } from '../output/quantities.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 
 interface UnpackFlags {

@@ -1,19 +1,14 @@
 import type { SandboxDetails } from '@sandbox/core';
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { type Paint, painter } from '../output/colors.ts';
 import { enforcementTable } from '../output/enforcement-table.ts';
 import { printable } from '../output/printable.ts';
 import { age } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { findTarget, NAME_OR_HERE, type TargetFlags, targetOf, workspaceOption } from '../targets/targets.ts';
 

@@ -1,10 +1,11 @@
 import type { ConfigKey } from '@sandbox/config';
 import type { Command } from 'commander';
-import { type CommandContext, jsonOption, print, printJson } from '../command-context.ts';
+import { type CommandContext, jsonOption } from '../command-context.ts';
 import { changeConfig } from '../config/change-config.ts';
 import { EXIT } from '../exit-code.ts';
 import { printable } from '../output/printable.ts';
 import { table } from '../output/table.ts';
+import { print, printJson } from '../print.ts';
 import { callerOf, configOption, loadSettings } from '../settings.ts';
 
 interface KeyFlags {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { type CommandContext, jsonOption, print, printJson } from '../command-context.ts';
+import { type CommandContext, jsonOption } from '../command-context.ts';
 import { stateOf } from '../detached/detached-table.ts';
 import { type DetachedFlags, declareOneDetached, withDetached } from '../detached/detached-target.ts';
 import { EXIT } from '../exit-code.ts';
+import { print, printJson } from '../print.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface KillFlags extends DetachedFlags {

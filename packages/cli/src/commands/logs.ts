@@ -1,11 +1,12 @@
 import type { DetachedCommand, OutputChunk, Sandbox } from '@sandbox/core';
 import type { Command } from 'commander';
 import { write } from '../cli-io.ts';
-import { type CommandContext, jsonOption, printJson } from '../command-context.ts';
+import { type CommandContext, jsonOption } from '../command-context.ts';
 import { type DetachedFlags, declareOneDetached, withDetached } from '../detached/detached-target.ts';
 import { unblocked } from '../execution/unblocked.ts';
 import { EXIT } from '../exit-code.ts';
 import { bytes } from '../output/quantities.ts';
+import { printJson } from '../print.ts';
 
 interface LogsFlags extends DetachedFlags {
   readonly follow?: boolean;

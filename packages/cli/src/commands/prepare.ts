@@ -1,19 +1,13 @@
 import type { Command } from 'commander';
 import { write } from '../cli-io.ts';
-import {
-  type CommandContext,
-  jsonOption,
-  languagesOf,
-  print,
-  printJson,
-  runtimeOption,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, languagesOf, runtimeOption } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { failureOf, failureText } from '../failure.ts';
 import { surroundings, wantedImages } from '../images/language-images.ts';
 import { ImagePreparation } from '../images/preparation.ts';
 import { withImages } from '../images/with-images.ts';
 import { table } from '../output/table.ts';
+import { print, printJson } from '../print.ts';
 import { configOption, loadSettings } from '../settings.ts';
 
 interface PrepareFlags {

@@ -1,16 +1,11 @@
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { detachedTable } from '../detached/detached-table.ts';
 import { type DetachedFlags, sandboxOf } from '../detached/detached-target.ts';
 import { EXIT } from '../exit-code.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { painter } from '../output/colors.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { NAME_OR_HERE, workspaceOption } from '../targets/targets.ts';
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { type CommandContext, jsonOption, print, printJson, runtimeOption } from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { pullImage } from '../images/pull-image.ts';
 import { withImages } from '../images/with-images.ts';
 import { bytes } from '../output/quantities.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 
 interface PullFlags {

@@ -1,10 +1,11 @@
 import type { Sandboxes } from '@sandbox/core';
 import type { Command } from 'commander';
 import { write } from '../cli-io.ts';
-import { type CommandContext, jsonOption, runtimeOption, withSandboxes } from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { configOption } from '../settings.ts';
 import { eachTarget, type TargetOutcome, tellOutcomes } from '../targets/each-target.ts';
 import { findTarget, type Target, type TargetFlags, targetsOf, workspaceOption } from '../targets/targets.ts';

@@ -1,19 +1,14 @@
 import type { Config } from '@sandbox/config';
 import type { LogLevel, ServerLimits } from '@sandbox/server';
 import { type Command, Option } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  languagesOf,
-  openSandboxes,
-  print,
-  printJson,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, languagesOf } from '../command-context.ts';
 import { watchStopSignals } from '../execution/stop-signals.ts';
 import { unblocked } from '../execution/unblocked.ts';
 import { EXIT } from '../exit-code.ts';
 import { startPrepull } from '../images/prepull.ts';
+import { openSandboxes } from '../open-sandboxes.ts';
 import { logWriter } from '../output/log-writer.ts';
+import { print, printJson } from '../print.ts';
 import { callerOf, configOption, loadSettings } from '../settings.ts';
 import { UsageError } from '../usage-error.ts';
 

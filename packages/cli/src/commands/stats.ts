@@ -1,17 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sandboxes } from '@sandbox/core';
 import { type Command, Option } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { stoppable } from '../execution/stoppable.ts';
 import { EXIT } from '../exit-code.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { painter } from '../output/colors.ts';
+import { print, printJson } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { checkHistoryFlags, type HistoryFlags, showHistory } from '../stats/history.ts';
 import { LiveText, statsTable } from '../stats/live-table.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type CommandContext, jsonOption, runtimeOption, withSandboxes } from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { configOption } from '../settings.ts';
 import { eachTarget, tellOutcomes } from '../targets/each-target.ts';
 import { NAME_OR_HERE, type TargetFlags, targetsOf, workspaceOption } from '../targets/targets.ts';

@@ -1,13 +1,8 @@
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
+import { print, printJson } from '../print.ts';
 import { type CallerFlags, callerOf, configOption } from '../settings.ts';
 import { UsageError } from '../usage-error.ts';
 

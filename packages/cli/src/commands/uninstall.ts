@@ -1,19 +1,13 @@
 import type { Belonging, Sandboxes, UninstallReport } from '@sandbox/core';
 import type { Command } from 'commander';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  tellFailures,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf } from '../failure.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { printable } from '../output/printable.ts';
 import { table } from '../output/table.ts';
+import { print, printJson, tellFailures } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { removeStateFiles } from '../state-files.ts';
 import { UsageError } from '../usage-error.ts';

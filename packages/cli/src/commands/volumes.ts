@@ -1,22 +1,16 @@
 import type { VolumeDetails } from '@sandbox/core';
 import type { Command } from 'commander';
 import { tell } from '../cli-io.ts';
-import {
-  type CommandContext,
-  jsonOption,
-  print,
-  printJson,
-  runtimeOption,
-  tellFailures,
-  withSandboxes,
-} from '../command-context.ts';
+import { type CommandContext, jsonOption, runtimeOption } from '../command-context.ts';
 import { canAsk, confirm } from '../confirm.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { type Paint, painter } from '../output/colors.ts';
 import { printable } from '../output/printable.ts';
 import { age, bytes } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
+import { print, printJson, tellFailures } from '../print.ts';
 import { configOption } from '../settings.ts';
 import { type TargetOutcome, tellOutcomes } from '../targets/each-target.ts';
 import { UsageError } from '../usage-error.ts';

@@ -2,9 +2,10 @@ import type { Config, ConfigProblem } from '@sandbox/config';
 import type { AdapterEntry } from '../adapters/adapter-entry.ts';
 import { findEntries } from '../adapters/find-entries.ts';
 import { write } from '../cli-io.ts';
-import { type CommandContext, print } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { failureOf, failureText } from '../failure.ts';
+import { print } from '../print.ts';
 import { loadAdapter, loadSettings } from '../settings.ts';
 
 /** What `sandbox config check --json` prints. */

@@ -1,7 +1,8 @@
 import type { DetachedCommand, Sandbox, Sandboxes } from '@sandbox/core';
 import type { Command } from 'commander';
-import { type CommandContext, runtimeOption, withSandboxes } from '../command-context.ts';
+import { type CommandContext, runtimeOption } from '../command-context.ts';
 import { stoppable } from '../execution/stoppable.ts';
+import { withSandboxes } from '../open-sandboxes.ts';
 import { configOption } from '../settings.ts';
 import { findTarget, type TargetFlags, targetOf, workspaceOption } from '../targets/targets.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,6 +1,6 @@
 import type { Sandbox } from '@sandbox/core';
 import { write } from '../cli-io.ts';
-import { type CommandContext, print, printJson } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { openingLines } from '../execution/messages.ts';
 import type { OpenFlags } from '../execution/options.ts';
 import { type Performance, prepare } from '../execution/perform.ts';
@@ -8,6 +8,7 @@ import type { OpenRequest } from '../execution/request.ts';
 import { stoppable } from '../execution/stoppable.ts';
 import { EXIT } from '../exit-code.ts';
 import { printable } from '../output/printable.ts';
+import { print, printJson } from '../print.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** `exec --detach`: starts the command, prints its id, and leaves it running. */

@@ -1,10 +1,12 @@
 import type { Caller, OnImageProgress, Sandbox, Sandboxes } from '@sandbox/core';
 import { findEntries } from '../adapters/find-entries.ts';
 import { tell, write } from '../cli-io.ts';
-import { type CommandContext, openSandboxes, printJson } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { exitCodeOf, signalExitCode } from '../exit-code.ts';
 import { failureOf, failureText } from '../failure.ts';
+import { openSandboxes } from '../open-sandboxes.ts';
 import { progressDisplay } from '../output/progress.ts';
+import { printJson } from '../print.ts';
 import { callerOf, loadSettings } from '../settings.ts';
 import { execute, type Outcome, StoppedEarly } from './execute.ts';
 import { endingFailure, openingLines } from './messages.ts';

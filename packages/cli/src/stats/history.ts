@@ -1,7 +1,8 @@
 import type { HistoryGroup } from '@sandbox/core';
-import { type CommandContext, print, printJson, warn } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { painter } from '../output/colors.ts';
+import { print, printJson, warn } from '../print.ts';
 import { loadSettings } from '../settings.ts';
 import { UsageError } from '../usage-error.ts';
 import { historyTable } from './history-table.ts';

@@ -1,8 +1,9 @@
 import type { Sandbox, Sandboxes } from '@sandbox/core';
 import { tell } from '../cli-io.ts';
-import { type CommandContext, printJson } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Failure, failureOf, failureText } from '../failure.ts';
+import { printJson } from '../print.ts';
 import { findTarget, type Target } from './targets.ts';
 
 export interface TargetOutcome {

@@ -18,7 +18,7 @@ import {
   toolLayerName,
   toolsDockerfile,
 } from './index.ts';
-import type { ToolsRequest } from './wanted-tools.ts';
+import type { ToolsRequest } from './tools-request.ts';
 
 /** How long whoever gave a build up waits for what it left to be removed. */
 const REMOVAL_MS = 10_000;

@@ -1,34 +1,19 @@
-import type { RuntimeAdapter } from '../adapter/adapter.ts';
 import type { ImageInfo } from '../adapter/images.ts';
 import { throwIfAborted } from '../errors/aborts.ts';
 import { SandboxError } from '../errors/sandbox-error.ts';
 import type { KnownCaller } from '../launch/caller.ts';
 import { rootFor } from '../launch/launch-plan.ts';
-import type { ResolvedPolicy } from '../policy/policy.ts';
-import type { CreateOptions, OpenOptions } from '../sandbox/types.ts';
+import type { OpenOptions } from '../sandbox/types.ts';
 import type { Services } from '../services/services.ts';
 import { missingOnHost } from './host-tools.ts';
 import { ensureToolLayer } from './shared-layer.ts';
 import { toolNames } from './tools.ts';
-
-export interface WantedTools {
-  readonly names: readonly string[];
-  /** Whether they are a default: then nobody is told that a sandbox which is there has none. */
-  readonly byDefault: boolean;
-}
+import type { ToolsRequest, WantedTools } from './tools-request.ts';
 
 /** Names that are none are refused, whether a sandbox is there or not. */
 export function wantedTools({ options, settings }: KnownCaller<Pick<OpenOptions, 'tools'>>): WantedTools {
   const wanted = options.tools ?? settings.tools;
   return { names: toolNames(wanted), byDefault: options.tools === undefined && wanted === true };
-}
-
-export interface ToolsRequest {
-  readonly adapter: RuntimeAdapter;
-  readonly resolved: ResolvedPolicy;
-  readonly tools: WantedTools;
-  readonly options: CreateOptions;
-  readonly signal: AbortSignal;
 }
 
 export interface AddedTools {

@@ -1,4 +1,4 @@
-import type { Container } from './containers.ts';
+import type { Container } from './container.ts';
 import { isAtLeast } from './release.ts';
 
 /** A container as `list` and `inspect` of a release print it. */

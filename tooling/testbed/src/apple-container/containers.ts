@@ -1,4 +1,5 @@
 import type { Configuration } from './configuration.ts';
+import type { Container } from './container.ts';
 import {
   type Engine,
   EngineError,
@@ -11,16 +12,6 @@ import { engineBody } from './engine-body.ts';
 import { failure } from './failure.ts';
 import { isoDate } from './render.ts';
 import type { Tombstones } from './tombstones.ts';
-
-export type State = 'stopped' | 'running';
-
-export interface Container {
-  readonly configuration: Configuration;
-  readonly state: State;
-  /** Undefined until it was started. */
-  readonly startedDate?: string | undefined;
-  readonly address?: string | undefined;
-}
 
 interface InspectAnswer {
   State: { Running: boolean; StartedAt: string };

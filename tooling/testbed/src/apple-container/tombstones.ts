@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Configuration } from './configuration.ts';
-import type { Container } from './containers.ts';
+import type { Container } from './container.ts';
 
 interface Record {
   readonly configuration: Configuration;
