@@ -82,17 +82,20 @@ func asFailure(err error, path string) *failure {
 	return &failure{code: codeUnknown, message: err.Error(), path: path}
 }
 
+// mostTold is what an error tells of a message or a path: a request may name far more than a frame holds twice.
+const mostTold = 4096
+
 // reply is the payload of the REPLY that reports f.
 func (f *failure) reply() []byte {
 	o := newObject()
 	o.key("error")
 	o.b = append(o.b, '{')
-	o.string("code", f.code).string("message", f.message)
+	o.string("code", f.code).string("message", shorten(f.message, mostTold))
 	if f.errno != 0 {
 		o.string("errno", errnoName(f.errno))
 	}
 	if f.path != "" {
-		o.text("path", f.path)
+		o.text("path", shorten(f.path, mostTold))
 	}
 	o.b = append(o.b, '}')
 	return o.end()

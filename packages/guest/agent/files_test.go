@@ -201,6 +201,27 @@ func TestFileArguments(t *testing.T) {
 	h.request(fields{"op": "stats"}).expect(fields{"error": nil})
 }
 
+// TestLongNames: whatever a host names, the error about it fits into a frame, and the session goes on.
+func TestLongNames(t *testing.T) {
+	h := start(t)
+	long := strings.Repeat("\x01", 150<<10)
+	h.request(fields{"op": "stat", "path": long}).fails("INVALID_ARGUMENT")
+	h.request(fields{"op": "rename", "from": long, "to": "x"}).fails("INVALID_ARGUMENT")
+	h.request(fields{"op": long}).fails("INVALID_ARGUMENT")
+	h.request(fields{"op": "stat", long: 1}).fails("INVALID_ARGUMENT")
+	h.exec([]string{"true"}, fields{"cwd": long}).fails("INVALID_ARGUMENT")
+	h.exec([]string{"true"}, fields{"env": fields{long + "=": "x"}}).fails("INVALID_ARGUMENT")
+	c := h.request(fields{"op": "tar-in", "path": t.TempDir()})
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	w.WriteHeader(&tar.Header{Name: strings.Repeat("x", 600<<10), Mode: 0o644})
+	w.Close()
+	c.write(archive.Bytes())
+	c.end()
+	c.fails("INVALID_ARGUMENT")
+	h.exec([]string{"true"}, nil).expect(fields{"exitCode": 0})
+}
+
 func TestCancelFiles(t *testing.T) {
 	h := start(t)
 	dir := workDir(t, h)

@@ -38,7 +38,7 @@ func (c *command) reported(r report) {
 // notExecuted turns a failure between fork and exec into what a shell would say, or into an error.
 func (c *command) notExecuted(r report) {
 	errno := syscall.Errno(r.errno)
-	name := shorten(string(c.q.Argv[0]))
+	name := shorten(string(c.q.Argv[0]), mostRepeated)
 	switch {
 	case r.stage == stageFork || r.stage == stageExec && (errno == syscall.EAGAIN || errno == syscall.ENOMEM):
 		c.failed = &failure{codeResourceExhausted, "the command could not be started: " + errno.Error(), errno, ""}
@@ -60,13 +60,15 @@ func (c *command) notExecuted(r report) {
 	}
 }
 
-// shorten keeps what a message repeats of a name that may be as long as a command line.
-func shorten(name string) string {
-	const most = 512
-	if len(name) <= most {
-		return name
+// mostRepeated is what a message repeats of a program's name, which may be as long as a command line.
+const mostRepeated = 512
+
+// shorten keeps the beginning of what may be too long for where it goes.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	return name[:most] + "…"
+	return text[:most] + "…"
 }
 
 func (c *command) noteExit(r report) {
