@@ -97,6 +97,25 @@ describe('exec', () => {
     });
   });
 
+  it('leaves no command behind whose input cannot be read', async () => {
+    const mark = randomUUID();
+    const locked = new Blob(['x']).stream();
+    locked.getReader();
+    const failing = {
+      [Symbol.asyncIterator](): AsyncIterator<string> {
+        throw new TypeError('mine');
+      },
+    };
+    for (const stdin of [locked, failing]) {
+      await expect(box.exec(['sh', '-c', 'cat; true', mark], { stdin })).rejects.toMatchObject({
+        ...{ code: 'UNKNOWN', cause: expect.any(TypeError) },
+      });
+      // By the end of a later one, an earlier one has been started.
+      await box.exec(['true']);
+      await until(() => processesWith(mark).length === 0, 'the command has ended');
+    }
+  });
+
   it('takes 4 MiB in and gives them back', async () => {
     const data = Buffer.alloc(4 * 1024 * 1024, 'ab€');
     const result = await box.exec(['cat'], { stdin: data });

@@ -22,7 +22,14 @@ export function feedStdin(
     command.end();
     return NOTHING;
   }
-  const source = sourceOf(input);
+  let source: Source;
+  try {
+    source = sourceOf(input);
+  } catch (error) {
+    // A stream that somebody else reads: the command runs already, and waits for it.
+    onError(error);
+    return NOTHING;
+  }
   let stopped = false;
   pump(command, source, () => stopped).catch((error) => {
     // The command reads no more, or has ended: that is its right, and the rest of the input is not wanted.
