@@ -36,6 +36,7 @@ type keeper struct {
 	boot    string // tells the commands of this life of the sandbox from those of an earlier one
 	logSize int
 	run     *session
+	waits   chan struct{} // holds one for each request that waits
 
 	mu    sync.Mutex
 	last  uint32
@@ -66,7 +67,7 @@ type detached struct {
 func newKeeper(key []byte, m machine) *keeper {
 	var boot [4]byte
 	_, _ = rand.Read(boot[:])
-	k := &keeper{key: key, boot: hex.EncodeToString(boot[:]), logSize: logSize(), all: map[uint32]*detached{}}
+	k := &keeper{key: key, boot: hex.EncodeToString(boot[:]), logSize: logSize(), waits: make(chan struct{}, maxWaits), all: map[uint32]*detached{}}
 	k.run = newSession(m, k, nil)
 	k.run.window = outputPortion
 	return k

@@ -359,6 +359,32 @@ func TestDetachedBounds(t *testing.T) {
 	}
 }
 
+// TestDetachedManyWait: however many wait for commands, others can see them, and end them.
+func TestDetachedManyWait(t *testing.T) {
+	h := startKeeper(t).open()
+	id := h.detach([]string{"sleep", "987506"}, nil)
+	replied := make(chan *call)
+	for i := 0; i < maxWaits+2; i++ {
+		op, more := "detached-wait", fields(nil)
+		if i%2 == 0 {
+			op, more = "detached-logs", fields{"follow": true}
+		}
+		c := h.about(op, id, more)
+		go func() { <-c.done; replied <- c }()
+	}
+	(<-replied).fails("RESOURCE_EXHAUSTED")
+	(<-replied).fails("RESOURCE_EXHAUSTED")
+	if ids := h.listed(); len(ids) != 1 {
+		t.Fatalf("%v", ids)
+	}
+	h.about("detached-kill", id, fields{"signal": 18}).expect(fields{"id": id})
+	h.about("detached-kill", id, nil).expect(fields{"id": id})
+	for i := 0; i < maxWaits; i++ {
+		(<-replied).expect(fields{"id": id})
+	}
+	h.about("detached-wait", id, nil).expect(fields{"id": id})
+}
+
 // TestDetachedNames: an id that is nobody's is told apart from one that was somebody's.
 func TestDetachedNames(t *testing.T) {
 	h := startKeeper(t).open()

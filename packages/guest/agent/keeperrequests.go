@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// maxStrangers is how many are let in at a time who have not proved themselves, maxGuests how many who have.
+	// maxStrangers is how many are let in at a time who have not proved themselves, maxGuests how many who have. Of these only
+	// maxWaits may wait for what a command does by itself: the others must be able to see it and to end it.
 	maxStrangers = 16
-	maxGuests    = 64
+	maxGuests    = 128
+	maxWaits     = 64
 
 	strangerDeadline = 2 * time.Second
 )
@@ -58,7 +60,7 @@ func (k *keeper) meet(fd int, strangers, guests chan struct{}) {
 		defer func() { <-guests }()
 	default:
 		serve = func(*running, *request) *failure {
-			return fail(codeResourceExhausted, "%d requests about detached commands are waiting already", maxGuests)
+			return fail(codeResourceExhausted, "%d requests about detached commands are under way already", maxGuests)
 		}
 	}
 	k.talk(conn, serve)
@@ -108,8 +110,14 @@ func (k *keeper) serve(r *running, q *request) *failure {
 	case "detached":
 		r.reply(k.list([]*detached{d}))
 	case "detached-wait":
+		if f := k.beginWait(); f != nil {
+			return f
+		}
 		w.begin(r)
-		go k.replyAtEnd(r, w, d)
+		go func() {
+			defer k.endWait()
+			k.replyAtEnd(r, w, d)
+		}()
 	case "detached-kill":
 		d.running.told.control(killControl(q))
 		if q.Signal != 0 {
@@ -119,12 +127,26 @@ func (k *keeper) serve(r *running, q *request) *failure {
 		w.begin(r)
 		go k.replyAtEnd(r, w, d)
 	case "detached-logs":
+		if f := k.beginWait(); f != nil {
+			return f
+		}
 		k.serveLogs(r, w, d, q.Follow)
 	default:
 		return fail(codeUnsupported, "unknown request %s", strconv.Quote(q.Op))
 	}
 	return nil
 }
+
+func (k *keeper) beginWait() *failure {
+	select {
+	case k.waits <- struct{}{}:
+		return nil
+	default:
+		return fail(codeResourceExhausted, "%d requests about detached commands are waiting already", maxWaits)
+	}
+}
+
+func (k *keeper) endWait() { <-k.waits }
 
 func killControl(q *request) *control {
 	if q.Signal != 0 {
@@ -191,6 +213,7 @@ func (k *keeper) serveLogs(r *running, w *waiter, d *detached, follow bool) {
 		}(i)
 	}
 	go func() {
+		defer k.endWait()
 		both.Wait()
 		o := k.describe(newObject(), d)
 		r.reply(o.int("stdoutMissed", missed[0]).int("stderrMissed", missed[1]).end())
