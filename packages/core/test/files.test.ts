@@ -154,6 +154,20 @@ describe('directories', () => {
     ]);
   });
 
+  it('lists and brings out what claims a time that no date can be', async () => {
+    // Of a file system in memory, which keeps any.
+    const memory = (await box.shell`mktemp -d -p /dev/shm`).stdout.trim();
+    await box.shell`touch -d @9000000000000000 ${memory}/late && touch -d @-9000000000000000 ${memory}/early`;
+    try {
+      const listed = await box.files.list(memory);
+      expect(listed.map(({ modifiedAt }) => Number.isNaN(modifiedAt.getTime()))).toEqual([false, false]);
+      await box.files.download(memory, join(host, 'out'));
+      expect(readdirSync(join(host, 'out'))).toEqual(['early', 'late']);
+    } finally {
+      await box.shell`rm -r ${memory}`;
+    }
+  });
+
   it('makes, renames and removes', async () => {
     await box.files.mkdir('x/y/z');
     await box.files.mkdir('x/y/z');

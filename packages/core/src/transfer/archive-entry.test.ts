@@ -24,6 +24,12 @@ describe('checkEntry', () => {
     expect(checkEntry(file(path)).path).not.toContain('..');
   });
 
+  it('takes a time, and none that is no date', () => {
+    const mtime = new Date(0);
+    expect(checkEntry({ ...file('a'), mtime })).toMatchObject({ mtime });
+    expect(checkEntry({ ...file('a'), mtime: new Date(9e18) })).toMatchObject({ mtime: undefined });
+  });
+
   it.each(['/a', '..', '../a', 'a/..', 'a/../b', 'a/../../b', './../a', '', '.', 'a\0b'])(
     'refuses the path %j',
     (path) => {

@@ -31,7 +31,7 @@ export function checkEntry(entry: Entry): SafeEntry {
     case 'OldFile':
     case 'ContiguousFile':
       if (path.length === 0) throw refused(entry.path, 'it has no name');
-      return { kind: 'file', path, mode, mtime: entry.mtime };
+      return { kind: 'file', path, mode, mtime: timeOf(entry) };
     case 'SymbolicLink':
       return { kind: 'link', path: named(path, entry), target: linkTarget(entry, path.length - 1) };
     case 'Link':
@@ -43,6 +43,11 @@ export function checkEntry(entry: Entry): SafeEntry {
     default:
       throw refused(entry.path, `it is of the type ${entry.type}`);
   }
+}
+
+/** Not one that no date can be, which a guest may well give a file. */
+function timeOf({ mtime }: Entry): Date | undefined {
+  return mtime === undefined || Number.isNaN(mtime.getTime()) ? undefined : mtime;
 }
 
 function named(path: readonly string[], entry: Entry): readonly string[] {

@@ -9,6 +9,8 @@ import type { FileContent, FileStat, SandboxFiles, TransferOptions } from './fil
 import { upload } from './upload.ts';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** The last time that a Date can be. A file's may be later. */
+const LATEST_MS = 8.64e15;
 
 /** Where files go through: the session of the sandbox's own user. */
 export interface FilesSource {
@@ -177,7 +179,7 @@ function toFileStat(stat: GuestFileStat): FileStat {
     mode: stat.mode,
     uid: stat.uid,
     gid: stat.gid,
-    modifiedAt: new Date(stat.mtimeMs),
+    modifiedAt: new Date(Math.min(Math.max(stat.mtimeMs, -LATEST_MS), LATEST_MS)),
     ...(stat.target !== undefined && { target: lenient(stat.target) }),
   };
 }
