@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path"
 	"sort"
@@ -113,7 +114,7 @@ func (e *entriesEvent) flush() error {
 
 func (f *fileRequest) list() ([]byte, error) {
 	e := &entriesEvent{f: f}
-	err := f.listDirectory(f.path(), e)
+	err := f.listDirectory(f.path(), 0, e)
 	if err == nil {
 		err = e.flush()
 	}
@@ -123,8 +124,8 @@ func (f *fileRequest) list() ([]byte, error) {
 	return emptyReply(), f.stopped()
 }
 
-func (f *fileRequest) listDirectory(dir string, e *entriesEvent) error {
-	names, err := sortedNames(dir)
+func (f *fileRequest) listDirectory(dir string, flags int, e *entriesEvent) error {
+	names, err := sortedNames(dir, flags)
 	if err != nil {
 		return err
 	}
@@ -143,12 +144,19 @@ func (f *fileRequest) listDirectory(dir string, e *entriesEvent) error {
 			return err
 		}
 		if f.q.Recursive && st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
-			if err := f.listDirectory(name, e); err != nil {
+			if err := f.listDirectory(name, syscall.O_NOFOLLOW, e); err != nil && !isGone(err) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// isGone says that something was removed, or that another thing took the place of a directory, since it was looked at. It
+// is then left out like what was removed before.
+func isGone(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && (f.errno == syscall.ENOENT || f.errno == syscall.ENOTDIR || f.errno == syscall.ELOOP)
 }
 
 func join(dir, base string) string {
@@ -159,8 +167,8 @@ func join(dir, base string) string {
 }
 
 // sortedNames lists a directory in the order of the bytes.
-func sortedNames(dir string) ([]string, error) {
-	fd, err := openFile(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+func sortedNames(dir string, flags int) ([]string, error) {
+	fd, err := openFile(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK|flags, 0)
 	if err != nil {
 		return nil, asFailure(err, dir)
 	}

@@ -87,7 +87,7 @@ func (p *packer) packRoot(root string, st *syscall.Stat_t) error {
 		return p.pack(root, baseName(root), st)
 	}
 	if p.f.q.Names == nil {
-		return p.packDirectory(root, "")
+		return p.packDirectory(root, "", 0)
 	}
 	for _, name := range p.f.q.Names {
 		dir, base, err := splitEntry(string(name))
@@ -109,8 +109,8 @@ func (p *packer) packRoot(root string, st *syscall.Stat_t) error {
 	return nil
 }
 
-func (p *packer) packDirectory(dir, prefix string) error {
-	names, err := sortedNames(dir)
+func (p *packer) packDirectory(dir, prefix string, flags int) error {
+	names, err := sortedNames(dir, flags)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (p *packer) packDirectory(dir, prefix string) error {
 		} else if err != nil {
 			return asFailure(err, name)
 		}
-		if err := p.pack(name, prefix+base, &st); err != nil {
+		if err := p.pack(name, prefix+base, &st); err != nil && !isGone(err) {
 			return err
 		}
 	}
@@ -157,7 +157,7 @@ func (p *packer) pack(name, entry string, st *syscall.Stat_t) error {
 	}
 	p.entries++
 	if h.Typeflag == tar.TypeDir {
-		return p.packDirectory(name, h.Name)
+		return p.packDirectory(name, h.Name, syscall.O_NOFOLLOW)
 	}
 	return nil
 }
