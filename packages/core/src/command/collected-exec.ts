@@ -5,8 +5,11 @@ import type { RunningCommands } from './running-commands.ts';
 import { feedStdin, type StdinFeed } from './stdin-feed.ts';
 import type { ExecOptions, ExecResult } from './types.ts';
 
-/** What the agent gets beyond a timeout before it is not believed any more. */
-const BACKSTOP_MS = 10_000;
+/**
+ * What the agent gets beyond a timeout before it is not believed any more: twice the 10 s that it gives itself to end a tree. Those can be needed: a process may be
+ * held by a disk, or by a tracer in another command.
+ */
+const BACKSTOP_MS = 20_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** One command whose output is collected, from its start to its result. */
