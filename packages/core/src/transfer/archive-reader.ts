@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { Parser, type ReadEntry } from 'tar';
 import { SandboxError } from '../errors/sandbox-error.ts';
 
+/** How what is compressed begins: the parser would inflate it. */
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
 /** The entries one after the other; each must be consumed before the next one comes. */
 export async function* entriesOf(archive: AsyncIterable<Uint8Array>): AsyncGenerator<ReadEntry> {
   const waiting: ReadEntry[] = [];
@@ -59,16 +62,28 @@ async function feed(parser: Parser, archive: AsyncIterable<Uint8Array>): Promise
     stopped = error;
     parser.emit('drain');
   });
-  let first = true;
-  for await (const chunk of archive) {
-    if (first && chunk[0] === 0x1f && chunk[1] === 0x8b) {
-      throw new SandboxError('FAILED_PRECONDITION', 'what came is no plain tar archive');
-    }
-    first = false;
-    const more = parser.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+  // The parser takes the first bytes together, however they come: so must who looks at them before it.
+  let first: Buffer | undefined = Buffer.alloc(0);
+  const write = async (bytes: Buffer): Promise<void> => {
+    const more = parser.write(bytes);
     if (stopped === undefined && !more) await once(parser, 'drain');
     if (stopped !== undefined) throw broken(stopped);
+  };
+  for await (const chunk of archive) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (first === undefined) {
+      await write(bytes);
+      continue;
+    }
+    first = Buffer.concat([first, bytes]);
+    if (first.length < GZIP.length) continue;
+    if (first.subarray(0, GZIP.length).equals(GZIP)) {
+      throw new SandboxError('FAILED_PRECONDITION', 'what came is no plain tar archive');
+    }
+    await write(first);
+    first = undefined;
   }
+  if (first !== undefined && first.length > 0) await write(first);
   const end = once(parser, 'end');
   end.catch(() => {});
   parser.end();

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Body, GuestFiles } from '@sandbox/guest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { download } from './download.ts';
@@ -158,6 +159,12 @@ describe('download', () => {
     ['one that is cut off', archive([file('a', 'x'.repeat(5000))]).subarray(0, 2000)],
   ])('refuses %s', async (_what, bytes) => {
     await expect(download(guest(bytes), '/workspace', at('out'))).rejects.toEqual(refusal);
+  });
+
+  it.each([1, 2, 1000])('inflates nothing, in pieces of %i bytes', async (size) => {
+    const compressed = gzipSync(archive([file('a')]));
+    await expect(download(guest(compressed, size), '/workspace', at('out'))).rejects.toEqual(refusal);
+    expect(readdirSync(at('out'))).toEqual([]);
   });
 
   it('hands on what stops the guest, and does not hang', async () => {
