@@ -1,17 +1,11 @@
-import type { HistoryGroup, HistoryRow } from '@sandbox/core';
+import type { History, HistoryGroup, HistoryRow } from '@sandbox/core';
 import type { Paint } from '../output/colors.ts';
 import { printable } from '../output/printable.ts';
 import { bytes, duration } from '../output/quantities.ts';
 import { table } from '../output/table.ts';
 
-export interface History {
-  readonly by: HistoryGroup;
-  readonly rows: readonly HistoryRow[];
-  readonly total: HistoryRow | null;
-}
-
 /** A line for each, and the sum where there are several. */
-export function historyTable({ by, rows, total }: History, paint: Paint): string {
+export function historyTable(by: HistoryGroup, { rows, total }: History, paint: Paint): string {
   if (total === null) return 'nothing\n';
   const heading = [
     by.toUpperCase(),

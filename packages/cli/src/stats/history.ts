@@ -51,17 +51,15 @@ export async function showHistory(
   flags: HistoryFlags & { readonly config?: string; readonly json?: boolean },
   context: CommandContext,
 ): Promise<number> {
-  const { executionsFile, parseDuration, readHistory } = await import('@sandbox/core');
+  const { executionsFile, parseDuration, readHistoryAndTotal } = await import('@sandbox/core');
   const { io } = context;
   const { user, by = 'user' } = flags;
   const since = new Date(Date.now() - parseDuration(flags.since ?? DEFAULT_SINCE, '--since'));
   const { monitoring, file } = await loadSettings(context, flags.config);
-  const query = { file: executionsFile(io.env), since, user };
-  const rows = readHistory({ ...query, by });
-  const [total = null] = readHistory(query);
+  const { rows, total } = readHistoryAndTotal({ file: executionsFile(io.env), since, user, by });
   if (!monitoring.enabled)
     await warn(context, `executions are not recorded: monitoring.enabled is false in ${file}`);
   if (flags.json) await printJson(context, { since, user: user ?? null, by, rows, total });
-  else await print(context, historyTable({ by, rows, total }, painter(io.stdout, io.env)));
+  else await print(context, historyTable(by, { rows, total }, painter(io.stdout, io.env)));
   return EXIT.ok;
 }

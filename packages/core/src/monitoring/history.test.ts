@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Execution } from './execution.ts';
-import { readHistory } from './history.ts';
+import { readHistory, readHistoryAndTotal } from './history.ts';
 import { createSqliteExecutions } from './sqlite-executions.ts';
 
 const at = new Date();
@@ -99,6 +99,28 @@ test('goes by any of the groups, one user, and a time', async () => {
   ]);
   expect(keys({ since: new Date(at.getTime() + 1) })).toEqual([]);
   expect(keys({ user: "o'brien" })).toEqual([]);
+});
+
+test('the total is that of all rows together, and null where there are none', async () => {
+  const users = ['ann', 'bob', null];
+  const file = await fileOf(
+    Array.from({ length: 3_000 }, (_, each) => ({
+      ...{ user: users[each % 3] as string | null, durationMs: (each * 7) % 1_000, exitCode: each % 5 },
+      ...(each % 10 === 0 && { ...unrun, errorCode: 'NOT_FOUND' as const }),
+      peakMemoryBytes: each % 3 === 2 ? null : each,
+    })),
+  );
+  const since = new Date(0);
+  const { rows, total } = readHistoryAndTotal({ file, since, by: 'user' });
+  expect(rows).toEqual(readHistory({ file, since, by: 'user' }));
+  expect([total]).toEqual(readHistory({ file, since }));
+  expect(rows.map(({ key, executions }) => [key, executions])).toEqual([
+    [null, 1_000],
+    ['ann', 1_000],
+    ['bob', 1_000],
+  ]);
+  expect(total).toMatchObject({ executions: 3_000, peakMemoryBytes: 2_998 });
+  expect(readHistoryAndTotal({ file, since, user: 'nobody' })).toEqual({ rows: [], total: null });
 });
 
 test('percentiles are the nearest rank', async () => {

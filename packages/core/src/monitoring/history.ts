@@ -3,7 +3,8 @@ import type { Ending } from '../command/types.ts';
 import { type ErrorCode, SandboxError } from '../errors/sandbox-error.ts';
 import { faultOf, reasonOf } from '../sqlite/sqlite-faults.ts';
 import { type OpenSqliteFile, readSqliteFile } from '../sqlite/sqlite-file.ts';
-import { HISTORY_FILE } from './sqlite/executions-file.ts';
+import { historyFile } from './sqlite/executions-file.ts';
+import { percentilesOf, sumOf, type Tally, tallyInto } from './tally.ts';
 
 export const HISTORY_GROUPS = ['user', 'project', 'language', 'runtime'] as const;
 export type HistoryGroup = (typeof HISTORY_GROUPS)[number];
@@ -43,22 +44,39 @@ export interface HistoryRow {
   readonly stderrBytes: number;
 }
 
+export interface History {
+  /** The most frequent first. */
+  readonly rows: readonly HistoryRow[];
+  /** All of them together; null where there are none. */
+  readonly total: HistoryRow | null;
+}
+
 /**
- * What was recorded, the most frequent first; nothing where there is no file yet. Reading blocks this thread, for seconds where there are a million executions. `FAILED_PRECONDITION` for
+ * What was recorded, the most frequent first; nothing where there is no file yet. Reading blocks this thread, for a second or two where there are a million executions. `FAILED_PRECONDITION` for
  * a file that cannot be read.
  */
-export function readHistory({ file, since, user, by }: HistoryQuery): HistoryRow[] {
-  if (!existsSync(file)) return [];
+export function readHistory(query: HistoryQuery): HistoryRow[] {
+  return summaryOf(talliesOf(query));
+}
+
+/** The same, and all of it together, as it was at one moment. */
+export function readHistoryAndTotal(query: HistoryQuery): History {
+  const tallies = talliesOf(query);
+  const total = tallies.size === 0 ? null : rowOf(null, sumOf(tallies.values()));
+  return { rows: summaryOf(tallies), total };
+}
+
+type Tallies = ReadonlyMap<string | null, Tally>;
+
+function talliesOf({ file, since, user, by }: HistoryQuery): Tallies {
+  const tallies = new Map<string | null, Tally>();
+  if (!existsSync(file)) return tallies;
   const chosen = { since: since.getTime(), user: user ?? null, by: by ?? null };
-  let open: OpenSqliteFile<'totals' | 'outcomes' | 'durations'> | undefined;
+  let open: OpenSqliteFile<'look'> | undefined;
   try {
-    open = readSqliteFile(HISTORY_FILE, file);
-    const { totals, outcomes, durations } = open.statements;
-    return rowsOf(
-      totals.all(chosen) as unknown as Totals[],
-      outcomes.all(chosen) as unknown as Outcome[],
-      durations.all(chosen) as unknown as Durations[],
-    );
+    open = readSqliteFile(historyFile(tallyInto(tallies)), file);
+    for (const _ of open.statements.look.iterate(chosen));
+    return tallies;
   } catch (error) {
     if (faultOf(error) === undefined) throw error;
     throw new SandboxError('FAILED_PRECONDITION', `${file} cannot be read: ${reasonOf(error)}`, {
@@ -71,47 +89,34 @@ export function readHistory({ file, since, user, by }: HistoryQuery): HistoryRow
   }
 }
 
-interface Totals {
-  readonly key: string | null;
-  readonly executions: number;
-  readonly errors: number;
-  readonly failures: number;
-  readonly cpu_ms: number;
-  readonly peak_memory_bytes: number | null;
-  readonly stdout_bytes: number;
-  readonly stderr_bytes: number;
-}
-interface Outcome {
-  readonly key: string | null;
-  readonly outcome: string;
-  readonly count: number;
-}
-interface Durations {
-  readonly key: string | null;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
+/** The most frequent first; of those that are as frequent, the one without a key, then by the alphabet. */
+function summaryOf(tallies: Tallies): HistoryRow[] {
+  const rows = [...tallies].map(([key, tally]) => rowOf(key, tally));
+  return rows.sort((one, other) => other.executions - one.executions || compareKeys(one.key, other.key));
 }
 
-function rowsOf(
-  totals: readonly Totals[],
-  outcomes: readonly Outcome[],
-  durations: readonly Durations[],
-): HistoryRow[] {
-  const counts = Map.groupBy(outcomes, ({ key }) => key);
-  const percentiles = new Map(durations.map(({ key, p50, p95, p99 }) => [key, { p50, p95, p99 }]));
-  return totals.map(({ key, executions, errors, failures, ...used }) => ({
+function compareKeys(one: string | null, other: string | null): number {
+  if (one === null || other === null) return Number(other === null) - Number(one === null);
+  return one < other ? -1 : 1;
+}
+
+function rowOf(key: string | null, { outcomes, durations, ...tally }: Tally): HistoryRow {
+  const { executions, failures, errors } = tally;
+  const byCount = [...outcomes].sort(
+    ([one, count], [other, than]) => than - count || compareKeys(one, other),
+  );
+  return {
     key,
     executions,
-    outcomes: Object.fromEntries((counts.get(key) ?? []).map(({ outcome, count }) => [outcome, count])),
+    outcomes: Object.fromEntries(byCount),
     failures,
     errors,
     failureRate: failures / executions,
     errorRate: errors / executions,
-    durationMs: percentiles.get(key) ?? null,
-    cpuMs: used.cpu_ms,
-    peakMemoryBytes: used.peak_memory_bytes,
-    stdoutBytes: used.stdout_bytes,
-    stderrBytes: used.stderr_bytes,
-  }));
+    durationMs: percentilesOf(durations),
+    cpuMs: tally.cpuMs,
+    peakMemoryBytes: tally.peakMemoryBytes,
+    stdoutBytes: tally.stdoutBytes,
+    stderrBytes: tally.stderrBytes,
+  };
 }

@@ -25,6 +25,8 @@ export interface SqliteFileKind<Name extends string> {
   readonly migrations: readonly string[];
   /** What is done with one. */
   readonly sql: Readonly<Record<Name, string>>;
+  /** What `sql` calls, by the names in it. */
+  readonly functions?: Readonly<Record<string, (...values: never[]) => number>> | undefined;
   /** How long SQLite waits for others, and with it the whole program; who calls tries again. */
   readonly busyMs: number;
 }
@@ -119,13 +121,15 @@ function connect<Name extends string>(
 }
 
 function opened<Name extends string>(
-  { sql }: SqliteFileKind<Name>,
+  { sql, functions = {} }: SqliteFileKind<Name>,
   file: string,
   database: DatabaseSync,
   identity: string,
 ): OpenSqliteFile<Name> {
   // With a write-ahead log this is safe for the file, and no write waits for the disk; a power cut may take the last ones.
   database.exec('PRAGMA synchronous = NORMAL');
+  for (const [name, work] of Object.entries(functions))
+    database.function(name, { varargs: true }, work as (...values: unknown[]) => number);
   const statements = Object.fromEntries(
     Object.entries<string>(sql).map(([name, text]) => [name, database.prepare(text)]),
   ) as Statements<Name>;
