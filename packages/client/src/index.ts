@@ -1,3 +1,3 @@
 export * from './sandbox-client.ts';
-export * from './service-error.ts';
+export { ServiceError } from './service-error.ts';
 export type * from './types.ts';

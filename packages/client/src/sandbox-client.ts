@@ -1,5 +1,5 @@
 import { eventsOf } from './server-events.ts';
-import { ServiceError } from './service-error.ts';
+import { foreignAnswer, jsonOf, ServiceError } from './service-error.ts';
 import type {
   CreateSandbox,
   Directory,
@@ -40,7 +40,7 @@ interface Sent extends CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The sandbox service, route by route. Every method throws a `ServiceError` when the service refuses. */
+/** The sandbox service, route by route. Every method throws a `ServiceError` when the service refuses, or something else answers. */
 export class SandboxClient {
   readonly #url: string;
   readonly #key: string | undefined;
@@ -144,7 +144,9 @@ export class SandboxClient {
 
   async #json<T>(method: string, path: string, sent?: Sent): Promise<T> {
     const response = await this.#send(method, path, sent);
-    return (await response.json()) as T;
+    const answer = await jsonOf<T>(response);
+    if (answer === undefined) throw foreignAnswer(response);
+    return answer;
   }
 
   async #send(method: string, path: string, { json, body, headers, signal }: Sent = {}): Promise<Response> {

@@ -16,7 +16,7 @@ export class ServiceError extends Error {
     super(problem.detail);
     this.status = problem.status;
     this.code = problem.code;
-    this.hint = problem.hint;
+    this.hint = problem.hint ?? null;
     this.lastResult = problem.lastResult ?? null;
     this.retryAfter = retryAfter;
   }
@@ -25,15 +25,28 @@ export class ServiceError extends Error {
     const seconds = response.headers.get('retry-after');
     const retryAfter = seconds === null || Number.isNaN(Number(seconds)) ? null : Number(seconds);
     const isProblem = /^application\/problem\+json\b/.test(response.headers.get('content-type') ?? '');
-    const problem = isProblem ? ((await response.json()) as Problem) : await foreign(response);
-    return new ServiceError(problem, retryAfter);
+    if (!isProblem) await response.body?.cancel();
+    const problem = isProblem ? await jsonOf<Partial<Problem> | null>(response) : undefined;
+    const isOurs = typeof problem?.code === 'string' && typeof problem.detail === 'string';
+    return isOurs ? new ServiceError(problem as Problem, retryAfter) : foreignAnswer(response, retryAfter);
   }
 }
 
 /** Of something in between that is not the service. */
-async function foreign(response: Response): Promise<Problem> {
-  const { status, statusText } = response;
-  await response.body?.cancel();
+export function foreignAnswer({ status, statusText }: Response, retryAfter?: number | null): ServiceError {
   const detail = `the answer is ${status} ${statusText}, and not one of a sandbox service`;
-  return { type: 'about:blank', title: statusText, status, detail, code: 'UNKNOWN', hint: null };
+  return new ServiceError(
+    { type: 'about:blank', title: statusText, status, detail, code: 'UNKNOWN', hint: null },
+    retryAfter,
+  );
+}
+
+/** Undefined for what is no JSON. */
+export async function jsonOf<T>(response: Response): Promise<T | undefined> {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

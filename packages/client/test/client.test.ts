@@ -110,3 +110,23 @@ it('sends its key', async () => {
   expect(await keyed.health()).toEqual({ status: 'ok', version: '1' });
   expect(sent).toBe('Bearer sbx_key');
 });
+
+describe('an answer that no sandbox service gives', () => {
+  const answering = (body: string, init: ResponseInit) =>
+    new SandboxClient({ fetch: async () => new Response(body, init) });
+  const problem = { status: 503, headers: { 'content-type': 'application/problem+json' } };
+
+  it.each([
+    ['a page', '<html>', { status: 200 }],
+    ['a problem of somebody else', '{"title":"no"}', problem],
+    ['a problem that is none', 'null', problem],
+    ['half a problem', '{"detail":"n', problem],
+  ])('is a ServiceError: %s', async (_, body, init) => {
+    const error = await answering(body, init)
+      .health()
+      .catch((reason) => reason);
+    expect(error).toBeInstanceOf(ServiceError);
+    expect(error).toMatchObject({ status: init.status, code: 'UNKNOWN', hint: null, lastResult: null });
+    expect(error.message).toMatch(/not one of a sandbox service/);
+  });
+});
