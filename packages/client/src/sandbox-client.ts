@@ -150,6 +150,9 @@ export class SandboxClient {
   }
 
   async #send(method: string, path: string, { json, body, headers, signal }: Sent = {}): Promise<Response> {
+    // No URL has these as a part of its path: it would be the one above, or the list.
+    const [, id] = /^\/sandbox\/(\.{0,2})(?![^/?])/.exec(path) ?? [];
+    if (id !== undefined) throw new TypeError(`${JSON.stringify(id)} is not the id of a sandbox`);
     const response = await this.#fetch(this.#url + path, {
       method,
       headers: {

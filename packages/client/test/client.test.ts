@@ -130,3 +130,19 @@ describe('an answer that no sandbox service gives', () => {
     expect(error.message).toMatch(/not one of a sandbox service/);
   });
 });
+
+it.each(['', '.', '..'])('asks for nothing else by the id %j', async (id) => {
+  const asked: string[] = [];
+  const client = new SandboxClient({
+    fetch: async (url) => {
+      asked.push(new Request(url).url);
+      return Response.json({ sandboxes: [] });
+    },
+  });
+  const refused = { name: 'TypeError', message: expect.stringMatching(/is not the id of a sandbox/) };
+  await expect(client.get(id)).rejects.toMatchObject(refused);
+  await expect(client.remove(id)).rejects.toMatchObject(refused);
+  await expect(client.listFiles(id)).rejects.toMatchObject(refused);
+  await expect(client.stream(id).next()).rejects.toMatchObject(refused);
+  expect(asked).toEqual([]);
+});
