@@ -82,17 +82,28 @@ export class SandboxClient {
   }
 
   /** Runs code or a command to its end. An exit code other than 0 is a result. */
-  execute(id: string, request: Execute = {}, options?: CallOptions): Promise<Result> {
-    return this.#json('POST', `${at(id)}/execute`, { ...options, json: request });
+  async execute(id: string, request: Execute = {}, options?: CallOptions): Promise<Result> {
+    // As a stream that is kept alive: Node and proxies give up an answer that does not begin within some minutes, and the command would end with it.
+    for await (const event of this.#events(id, request, {
+      ...options,
+      accept: 'text/event-stream; output=none',
+    }))
+      if (event.type === 'result') return event.result;
+    throw new TypeError('the stream ended without a result');
   }
 
   /** The same, with its output as it comes. Leaving the loop ends the command. */
-  async *stream(id: string, request: Execute = {}, options?: CallOptions): AsyncGenerator<ExecutionEvent> {
-    const response = await this.#send('POST', `${at(id)}/execute`, {
-      ...options,
-      json: request,
-      headers: { accept: 'text/event-stream' },
-    });
+  stream(id: string, request: Execute = {}, options?: CallOptions): AsyncGenerator<ExecutionEvent> {
+    return this.#events(id, request, { ...options, accept: 'text/event-stream' });
+  }
+
+  async *#events(
+    id: string,
+    request: Execute,
+    { accept, ...options }: CallOptions & { readonly accept: string },
+  ): AsyncGenerator<ExecutionEvent> {
+    const sent = { ...options, json: request, headers: { accept } };
+    const response = await this.#send('POST', `${at(id)}/execute`, sent);
     for await (const { event, data } of eventsOf(bodyOf(response))) {
       const value = JSON.parse(data);
       if (event === 'stdout' || event === 'stderr') yield { type: event, text: value.text };

@@ -9,10 +9,12 @@ import { asWritten, typesOf } from '../scripts/generate-types.ts';
 const adapter = createReferenceAdapter({ claims: ['namespaces'] });
 const sandboxes = createSandboxes({ adapter, policy: { network: 'full' } });
 const server = createServer({ sandboxes, languages: builtInLanguages, localUser: 'ann' });
+let url: string;
 let client: SandboxClient;
 
 beforeAll(async () => {
-  client = new SandboxClient({ url: await server.listen({ port: 0 }) });
+  url = await server.listen({ port: 0 });
+  client = new SandboxClient({ url });
 });
 
 afterAll(async () => {
@@ -33,6 +35,26 @@ it('creates, executes and sees it gone', async () => {
   const error = await client.get(id).catch((reason) => reason);
   expect(error).toBeInstanceOf(ServiceError);
   expect(error).toMatchObject({ status: 410, code: 'NOT_FOUND', lastResult: result });
+  await client.remove(id);
+});
+
+it('the answer begins before a command ends: Node gives up one that has not after five minutes', async () => {
+  const begun = Promise.withResolvers<void>();
+  const told = new SandboxClient({
+    url,
+    fetch: async (...request) => {
+      const response = await fetch(...request);
+      begun.resolve();
+      return response;
+    },
+  });
+  const { id } = await client.create({ runtime: 'sh', keep: true });
+  const code = 'while [ ! -e go ]; do sleep 0.05; done; echo late; exit 3';
+  const running = told.execute(id, { code, timeoutMs: 10_000 });
+  await begun.promise;
+  await client.putFiles(id, [{ path: 'go', content: '' }]);
+  expect(await running).toMatchObject({ ending: 'exited', exitCode: 3, stdout: 'late\n' });
+  await expect(told.execute(id)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', status: 400 });
   await client.remove(id);
 });
 

@@ -93,10 +93,10 @@ async function* eventsOf(response: Response): AsyncGenerator<ServerEvent> {
   }
 }
 
-const stream = (id: string, body: object, signal?: AbortSignal) =>
+const stream = (id: string, body: object, signal?: AbortSignal, accept = 'text/event-stream') =>
   fetch(`${service.url}/sandbox/${id}/execute`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    headers: { 'content-type': 'application/json', accept },
     body: JSON.stringify(body),
     ...(signal && { signal }),
   });
@@ -119,6 +119,14 @@ describe('live output', () => {
       if (seen.length === 1) await execute(id, { command: 'touch', args: ['go'] });
     }
     expect(seen).toEqual(['stdout one\n', 'stderr two\n']);
+  });
+
+  it('is left out where only the end is asked for', async () => {
+    const code = 'echo one; exit 4';
+    const response = await stream(await create(), { code }, undefined, 'text/event-stream; output=none');
+    const events: unknown[] = [];
+    for await (const event of eventsOf(response)) events.push(event);
+    expect(events).toMatchObject([{ event: 'result', data: { exitCode: 4, stdout: 'one\n' } }]);
   });
 
   it('keeps characters whole that come in pieces', async () => {

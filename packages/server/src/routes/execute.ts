@@ -26,7 +26,7 @@ export function addExecute(app: App, service: Service): void {
       path: '/sandbox/{id}/execute',
       operationId: 'execute',
       summary: 'Run code or a command',
-      description: `Without \`code\` and \`command\`, the code that the sandbox was created with. With \`Accept: text/event-stream\` output comes live. ${events} A client that goes away ends its command.`,
+      description: `Without \`code\` and \`command\`, the code that the sandbox was created with. With \`Accept: text/event-stream\` output comes live; with \`; output=none\` after it only the end is told, and the connection kept alive until then. ${events} A client that goes away ends its command.`,
       middleware: [working(service), body(service, 'application/json')] as MiddlewareHandler<AppEnv>[],
       request: {
         params: idParameter,
@@ -51,10 +51,11 @@ export function addExecute(app: App, service: Service): void {
         const signal = c.get('signal');
         return told(service, box, () => execute(box, { life, request, checkCode, graceMs, signal, ...more }));
       };
-      const live = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '');
-      if (!live) return c.json(await run(), 200);
+      const [live, silent] =
+        /\btext\/event-stream\b(\s*;\s*output=none\b)?/i.exec(c.req.header('accept') ?? '') ?? [];
+      if (live === undefined) return c.json(await run(), 200);
       const secrets = secretsOf([request, { code: box.facts.code }]);
-      return stream(c, service, { box, run, secrets }) as never;
+      return stream(c, service, { box, run, secrets, silent: silent !== undefined }) as never;
     },
   );
 }
@@ -100,9 +101,11 @@ interface Streamed {
   readonly run: Run;
   /** What of the request must not get into a log. */
   readonly secrets: readonly string[];
+  /** Whether only the end is told. */
+  readonly silent: boolean;
 }
 
-function stream(c: Context<AppEnv>, service: Service, { box, run, secrets }: Streamed): Response {
+function stream(c: Context<AppEnv>, service: Service, { box, run, secrets, silent }: Streamed): Response {
   return streamSSE(c, async (sse) => {
     const over = Promise.withResolvers<void>();
     c.set('until', over.promise);
@@ -111,7 +114,7 @@ function stream(c: Context<AppEnv>, service: Service, { box, run, secrets }: Str
     const stdout = decoder((text) => send('stdout', { text }));
     const stderr = decoder((text) => send('stderr', { text }));
     try {
-      const result = await run({ onStdout: stdout.push, onStderr: stderr.push });
+      const result = await run(silent ? {} : { onStdout: stdout.push, onStderr: stderr.push });
       await stdout.end();
       await stderr.end();
       await send('result', result);
