@@ -223,3 +223,14 @@ test('what is recorded, with what holds without it', () => {
     expect(errorOf(`[monitoring]\n${wrong}`).message).toContain(`monitoring.${wrong.split(' ')[0]}`);
   expect(errorOf('[monitoring]\nretention = 7').hint).toContain('retention_days');
 });
+
+test.each([
+  ['a key where its hash belongs', '[[keys]]\nid = "abcdefgh"\nuser = "ann"\nhash = "sbx_planted"\n'],
+  ['a key where its id belongs', '[[keys]]\nid = "sbx_planted"\nuser = "ann"\n'],
+  ['a list instead of a table', '[[sandbox]]\nenv = { TOKEN = "planted" }\n'],
+  ['a table instead of a list', '[users]\nname = "ann"\nsandbox = { env = { TOKEN = "planted" } }\n'],
+  ['a variable that is none', '[sandbox.env]\n"A=B" = "planted"\n'],
+])('what is wrong with it tells no secret: %s', (_, text) => {
+  const { message, hint } = errorOf(text);
+  expect(`${message} ${hint}`).not.toContain('planted');
+});

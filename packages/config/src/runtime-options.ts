@@ -3,7 +3,7 @@ import type { SandboxValues } from './keys.ts';
 import type { ParsedConfig } from './parsed-config.ts';
 import { ConfigError, type ConfigProblem, nearest } from './problems.ts';
 import type { TomlPath } from './toml-document.ts';
-import { given } from './value-kinds.ts';
+import { given, isTable } from './value-kinds.ts';
 
 /**
  * The options of one adapter: what `[runtimes.<id>]` says, its keys in the adapter's own spelling (`socket_path` → `socketPath`), checked by the schema that the
@@ -73,9 +73,6 @@ export function strangeRuntimes({ values, lineOf }: ParsedConfig, known: readonl
 }
 
 type Table = Readonly<Record<string, unknown>>;
-
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
 function camelCased(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(camelCased);

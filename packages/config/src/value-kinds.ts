@@ -48,8 +48,13 @@ export class ValueError extends Error {
   }
 }
 
-/** As it is shown in messages. */
+export const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+/** As it is shown in messages, which get into logs: of tables, what is in them is not. */
 export function given(value: unknown): string {
+  if (isTable(value)) return 'a table';
+  if (Array.isArray(value) && value.some(isTable)) return 'a list of tables';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
@@ -286,13 +291,15 @@ export const prepull: ValueKind<Prepull> = {
   },
 };
 
+/** What is wrong is not shown: it may be a key itself, where its hash belongs. */
 function text(allowed: string, pattern: RegExp): ValueKind<string> {
   return {
     allowed,
     json: { type: 'string', pattern: pattern.source },
     read(value, key) {
       if (value === undefined) throw new ValueError(`${key} is missing`);
-      return typeof value === 'string' && pattern.test(value) ? value : refuse(key, value, allowed);
+      if (typeof value === 'string' && pattern.test(value)) return value;
+      throw new ValueError(`${key} is not ${allowed}`, null);
     },
   };
 }
