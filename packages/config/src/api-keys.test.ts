@@ -43,6 +43,11 @@ describe('keys of the service', () => {
     expect(() => withoutApiKey('keys = [{ id = "a" }]', 0)).toThrow('[[keys]] table');
   });
 
+  it('go from a file that begins with a byte order mark', () => {
+    const text = add('\uFEFF[sandbox]\nmemory = "1g"\n', 'alice');
+    expect(withoutApiKey(text, 0)).toBe('\uFEFF[sandbox]\nmemory = "1g"\n');
+  });
+
   it('that cannot be are refused by line', () => {
     const { kept } = createApiKey('alice');
     const twice = withApiKey(withApiKey('', kept), kept);

@@ -100,3 +100,13 @@ test.each([
   expect(error).toBeInstanceOf(TomlSyntaxError);
   expect(error).toMatchObject({ line, column: expect.any(Number), message: expect.any(String) });
 });
+
+test.each([
+  ['lists', `a = ${'['.repeat(20_000)}${']'.repeat(20_000)}`],
+  ['tables', `a = ${'{a='.repeat(20_000)}1${'}'.repeat(20_000)}`],
+  ['not so many tables', `a = ${'{a='.repeat(2_000)}1${'}'.repeat(2_000)}`],
+  ['names', `a${'.a'.repeat(5_000)} = 1`],
+  ['a header', `[a${'.a'.repeat(5_000)}]`],
+])('what is nested too deeply is refused: %s', (_, text) => {
+  expect(() => parseToml(`b = 1\n${text}\n`)).toThrow(TomlSyntaxError);
+});

@@ -23,11 +23,16 @@ export class TomlSyntaxError extends Error {
   }
 }
 
+/** Nobody writes more tables and lists in one another. */
+const DEEPEST = 100;
+const TOO_DEEP = `tables and lists lie deeper than ${DEEPEST} in one another`;
+/** At the beginning, as some editors write it. It belongs to the encoding. */
+const BYTE_ORDER_MARK = '\uFEFF';
+
 /** Reads TOML 1.0. Throws `TomlSyntaxError`, for a key that is given twice too. */
 export function parseToml(text: string): TomlDocument {
   const reader = new Reader();
-  // A mark at the beginning, as some editors write it, belongs to the encoding.
-  for (const node of parsed(text.replace(/^\uFEFF/, '')).body[0].body) {
+  for (const node of parsed(text).body[0].body) {
     if (node.type === 'TOMLKeyValue') reader.assign([], node);
     else {
       reader.table(node.resolvedKey, node.loc.start.line);
@@ -45,9 +50,13 @@ export function tableAt(text: string, path: TomlPath): readonly [number, number]
 }
 
 function parsed(text: string): AST.TOMLProgram {
+  // A blank in its stead: places stay what they are.
+  const plain = text.startsWith(BYTE_ORDER_MARK) ? ` ${text.slice(1)}` : text;
   try {
-    return parseTOML(text, { tomlVersion: '1.0' });
+    return parseTOML(plain, { tomlVersion: '1.0' });
   } catch (error) {
+    // The stack of the parser is at its end.
+    if (error instanceof RangeError) throw new TomlSyntaxError(TOO_DEEP, 1, 1);
     if (!(error instanceof ParseError)) throw error;
     throw new TomlSyntaxError(error.message, error.lineNumber, error.column + 1);
   }
@@ -56,6 +65,12 @@ function parsed(text: string): AST.TOMLProgram {
 class Reader implements TomlDocument {
   readonly value: TomlTable = Object.create(null);
   readonly #lines = new Map<string, number>();
+  readonly #depth: number;
+
+  /** @param depth of the place that it is read for */
+  constructor(depth = 0) {
+    this.#depth = depth;
+  }
 
   readonly lineOf = (path: TomlPath): number => {
     for (let length = path.length; length > 0; length -= 1) {
@@ -91,7 +106,7 @@ class Reader implements TomlDocument {
     if (node.type === 'TOMLArray')
       return node.elements.map((element, index) => this.#read([...path, index], element));
     // Where the path leads is not there yet: the pairs are read into a document of their own.
-    const inner = new Reader();
+    const inner = new Reader(this.#depth + path.length);
     for (const pair of node.body) inner.assign([], pair);
     for (const [key, line] of inner.#lines) this.#remember([...path, ...JSON.parse(key)], line);
     return inner.value;
@@ -99,6 +114,7 @@ class Reader implements TomlDocument {
 
   /** The first place counts. */
   #remember(path: TomlPath, line: number): void {
+    if (this.#depth + path.length > DEEPEST) throw new TomlSyntaxError(TOO_DEEP, line, 1);
     const key = JSON.stringify(path);
     if (!this.#lines.has(key)) this.#lines.set(key, line);
   }
