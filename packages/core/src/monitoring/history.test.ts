@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -135,4 +135,16 @@ test('percentiles are the nearest rank', async () => {
     }),
     { numRuns: 15 },
   );
+});
+
+test('nothing is told only where nothing is there', () => {
+  const read = (...parts: string[]) => readHistory({ file: join(directory, ...parts), since: new Date(0) });
+  expect(read('none')).toEqual([]);
+  writeFileSync(join(directory, 'file'), '');
+  expect(read('file', 'executions.sqlite')).toEqual([]);
+  // As a directory that may not be searched, which root may.
+  symlinkSync('loop', join(directory, 'loop'));
+  expect(() => read('loop')).toThrow('cannot be read');
+  mkdirSync(join(directory, 'directory'));
+  expect(() => read('directory')).toThrow('cannot be read');
 });

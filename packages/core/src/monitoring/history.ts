@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Ending } from '../command/types.ts';
 import { type ErrorCode, SandboxError } from '../errors/sandbox-error.ts';
 import { faultOf, reasonOf } from '../sqlite/sqlite-faults.ts';
@@ -70,10 +70,11 @@ type Tallies = ReadonlyMap<string | null, Tally>;
 
 function talliesOf({ file, since, user, by }: HistoryQuery): Tallies {
   const tallies = new Map<string | null, Tally>();
-  if (!existsSync(file)) return tallies;
   const chosen = { since: since.getTime(), user: user ?? null, by: by ?? null };
   let open: OpenSqliteFile<'look'> | undefined;
   try {
+    // Throws where it may not be known.
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) return tallies;
     open = readSqliteFile(historyFile(tallyInto(tallies)), file);
     for (const _ of open.statements.look.iterate(chosen));
     return tallies;
