@@ -44,6 +44,8 @@ const execArgv = [
 /** For the process to give what it has before it is killed. */
 const GRACE_MS = 250;
 const IDLE_MS = 30_000;
+/** A timer that is set for longer is over at once. */
+const MOST_MS = 2 ** 31 - 1;
 
 /** One process that looks at one piece of code after the other. It is started when it is needed, killed when it is late, and keeps nobody alive. */
 export class Lane {
@@ -62,7 +64,7 @@ export class Lane {
   /** What was found until the time was up. Never rejects. */
   check(job: LaneJob): Promise<readonly Finding[]> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#expire(entry), job.timeoutMs);
+      const timer = setTimeout(() => this.#expire(entry), Math.min(job.timeoutMs, MOST_MS));
       const findings: Finding[] = [];
       const finish = () => {
         clearTimeout(timer);

@@ -44,6 +44,14 @@ it('what is larger than a megabyte is not looked at', async () => {
     expect(await checkCode({ language: 'bash', code })).toMatchObject([{ kind: 'size', line: null }]);
 });
 
+it.each([Number.POSITIVE_INFINITY, 2 ** 31])('a time of %d ms is not over at once', async (long) => {
+  // Of this length code is looked at in a process that has to be started.
+  const code = `${' '.repeat(70_000)}eval("x")`;
+  expect(await checkCode({ language: 'javascript', code, timeoutMs: long })).toMatchObject([
+    { rule: 'javascript/eval' },
+  ]);
+});
+
 it('an aborted signal ends the wait', async () => {
   const reason = new Error('enough');
   await expect(checkCode({ language: 'bash', code: '', signal: AbortSignal.abort(reason) })).rejects.toBe(
