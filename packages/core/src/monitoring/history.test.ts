@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Execution } from './execution.ts';
@@ -147,4 +148,15 @@ test('nothing is told only where nothing is there', () => {
   expect(() => read('loop')).toThrow('cannot be read');
   mkdirSync(join(directory, 'directory'));
   expect(() => read('directory')).toThrow('cannot be read');
+});
+
+test('what another program keeps to itself is not told without its last executions', async () => {
+  const file = await fileOf([{}]);
+  const other = new DatabaseSync(file);
+  // As programs that close the file do for a moment.
+  other.exec('PRAGMA locking_mode = EXCLUSIVE');
+  other.exec("INSERT INTO executions (operation, started_at, terminal) VALUES ('exec', 1, 0)");
+  expect(() => readHistory({ file, since: new Date(0) })).toThrow('cannot be read: database is locked');
+  other.close();
+  expect(readHistory({ file, since: new Date(0) })).toMatchObject([{ executions: 2 }]);
 });

@@ -76,7 +76,9 @@ function readable<Name extends string>(
 ): OpenSqliteFile<Name> | undefined {
   try {
     return connect(kind, file, right, { readOnly: true });
-  } catch {
+  } catch (error) {
+    // What others have at this moment must not be read past them, without what they wrote last.
+    if (faultOf(error) === 'busy') throw error;
     // Where nothing at all can be written, SQLite has to be told that nobody else does either.
     const url = pathToFileURL(file);
     url.searchParams.set('immutable', '1');
