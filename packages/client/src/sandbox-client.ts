@@ -135,11 +135,16 @@ export class SandboxClient {
   /** The bytes of a file. */
   async readFile(id: string, path: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
     const headers = { accept: 'application/octet-stream' };
-    return bodyOf(await this.#send('GET', filesAt(id, path), { ...options, headers }));
+    const response = await this.#send('GET', filesAt(id, path), { ...options, headers });
+    if (isJson(response)) throw await unexpected(response, `${path} is a directory, and no file`);
+    return bodyOf(response);
   }
 
-  listFiles(id: string, path = '.', options?: CallOptions): Promise<Directory> {
-    return this.#json('GET', filesAt(id, path), options);
+  async listFiles(id: string, path = '.', options?: CallOptions): Promise<Directory> {
+    const response = await this.#send('GET', filesAt(id, path), options);
+    // The content of a file may look like a list: it is the guest's.
+    if (!isJson(response)) throw await unexpected(response, `${path} is a file, and no directory`);
+    return parsed(response);
   }
 
   /** A file or a directory as a tar archive. */
@@ -154,10 +159,7 @@ export class SandboxClient {
   }
 
   async #json<T>(method: string, path: string, sent?: Sent): Promise<T> {
-    const response = await this.#send(method, path, sent);
-    const answer = await jsonOf<T>(response);
-    if (answer === undefined) throw foreignAnswer(response);
-    return answer;
+    return parsed(await this.#send(method, path, sent));
   }
 
   async #send(method: string, path: string, { json, body, headers, signal }: Sent = {}): Promise<Response> {
@@ -183,6 +185,21 @@ export class SandboxClient {
 
 const at = (id: string) => `/sandbox/${encodeURIComponent(id)}`;
 const filesAt = (id: string, path: string) => `${at(id)}/files?path=${encodeURIComponent(path)}`;
+
+const isJson = ({ headers }: Response) => /^application\/json\b/.test(headers.get('content-type') ?? '');
+
+async function parsed<T>(response: Response): Promise<T> {
+  const answer = await jsonOf<T>(response);
+  if (answer === undefined) throw foreignAnswer(response);
+  return answer;
+}
+
+/** Something else is there than what was asked for. */
+async function unexpected({ body }: Response, detail: string): Promise<ServiceError> {
+  await body?.cancel();
+  const problem = { type: 'about:blank', title: 'Conflict', status: 409, hint: null } as const;
+  return new ServiceError({ ...problem, code: 'FAILED_PRECONDITION', detail });
+}
 
 function bodyOf({ body }: Response): ReadableStream<Uint8Array> {
   return body ?? new Blob([]).stream();

@@ -73,6 +73,19 @@ it('carries files in every form', async () => {
   await client.remove(id);
 });
 
+it('takes no file for a list, whatever a guest wrote into it, and no list for a file', async () => {
+  const { id } = await client.create({ runtime: 'sh', keep: true });
+  const content = JSON.stringify({ path: 'file', entries: [{ name: '../../x' }] });
+  await client.putFiles(id, [
+    { path: 'file', content },
+    { path: 'directory/inner', content },
+  ]);
+  const refused = { name: 'ServiceError', code: 'FAILED_PRECONDITION', status: 409 };
+  await expect(client.listFiles(id, 'file')).rejects.toMatchObject(refused);
+  await expect(client.readFile(id, 'directory')).rejects.toMatchObject(refused);
+  await client.remove(id);
+});
+
 describe('stream', () => {
   it('gives output as it comes, and the result last', async () => {
     const { id } = await client.create({
