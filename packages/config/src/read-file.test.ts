@@ -41,6 +41,19 @@ test('one in a directory where everybody may exchange it is refused', async () =
   expect((await read()).warnings).toEqual([]);
 });
 
+test('one below a directory where everybody may exchange the way to it is refused', async () => {
+  const open = join(base, 'open');
+  const below = join(open, 'own', 'sandbox');
+  mkdirSync(below, { recursive: true });
+  writeFileSync(join(below, 'sandbox.toml'), '[sandbox]\n');
+  symlinkSync(join(below, 'sandbox.toml'), join(base, 'link.toml'));
+  chmodSync(open, 0o777);
+  for (const path of [join(below, 'sandbox.toml'), join(base, 'link.toml')])
+    await expect(read(true, path)).rejects.toEqual(refused(`may exchange it, in ${open}`));
+  chmodSync(open, 0o1777);
+  expect((await read(true, join(below, 'sandbox.toml'))).warnings).toEqual([]);
+});
+
 test('a link is judged by what it leads to, and by both places', async () => {
   const open = join(base, 'open');
   mkdirSync(open);

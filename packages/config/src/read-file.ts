@@ -57,7 +57,7 @@ async function whoElseWrites(file: string, stats: Stats, named: boolean): Promis
   const me = process.getuid?.();
   if (me === undefined) return [];
   if (stats.mode & 0o002) throw refused(file, 'everybody may write to it', undefined, `chmod o-w ${file}`);
-  for (const directory of new Set([dirname(file), dirname(await realpath(file))])) {
+  for (const directory of new Set([file, await realpath(file)].flatMap(directoriesAbove))) {
     const { mode } = await stat(directory);
     // In a directory with the sticky bit nobody can exchange what is another's.
     if (mode & 0o002 && !(mode & 0o1000))
@@ -72,6 +72,12 @@ async function whoElseWrites(file: string, stats: Stats, named: boolean): Promis
   if (stats.mode & 0o020 && stats.gid !== 0 && stats.gid !== process.getgid?.())
     warnings.push(`${file}: group ${stats.gid} may write to it, and decides what sandboxes may do`);
   return warnings;
+}
+
+/** Who may exchange any of them may exchange the file. */
+function directoriesAbove(path: string): string[] {
+  const directory = dirname(path);
+  return directory === path ? [] : [directory, ...directoriesAbove(directory)];
 }
 
 function refused(file: string, why: string, cause?: unknown, command?: string): SandboxError {
