@@ -120,19 +120,39 @@ func unixSocket() (int, error) {
 	return syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 }
 
+// queueing bounds how many threads wait in queueUp.
+var queueing = make(chan struct{}, 2)
+
+// queueUp waits in the queue of who wants to connect, which is full: whoever only looks whether it is finds it so for as long as
+// commands see to that.
+func queueUp(fd int, key []byte) error {
+	queueing <- struct{}{}
+	defer func() { <-queueing }()
+	patience := syscall.NsecToTimeval(int64(handshakeDeadline))
+	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &patience); err != nil {
+		return err
+	}
+	_ = syscall.SetNonblock(fd, false)
+	defer setNonblock(fd)
+	return again(func() error { return syscall.Connect(fd, keeperAddress(key)) })
+}
+
 // dialKeeper connects to the main process and has it prove that it is the one.
 func dialKeeper(key []byte) (conn socket, f *failure) {
 	fd, err := unixSocket()
 	if err != nil {
 		return conn, asFailure(err, "")
 	}
-	// Its queue may be full (EAGAIN), and a sandbox that was started just now may not listen yet.
+	// A sandbox that was started just now may not listen yet.
 	for wait := time.Millisecond; ; wait *= 2 {
 		err = again(func() error { return syscall.Connect(fd, keeperAddress(key)) })
-		if err != syscall.EAGAIN && err != syscall.ECONNREFUSED || wait > time.Second {
+		if err != syscall.ECONNREFUSED || wait > time.Second {
 			break
 		}
 		time.Sleep(wait)
+	}
+	if err == syscall.EAGAIN {
+		err = queueUp(fd, key)
 	}
 	if err != nil {
 		quickClose(fd)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -188,6 +189,45 @@ func TestDetachedStrangers(t *testing.T) {
 	h.about("detached", id, nil).expect(fields{})
 	for _, conn := range idle {
 		conn.Close()
+	}
+	h.about("detached-kill", id, nil).expect(fields{"id": id})
+}
+
+// TestDetachedCrowd: commands that call all the time, and say nothing, do not keep out who comes from outside.
+func TestDetachedCrowd(t *testing.T) {
+	k := startFirst(t)
+	h := k.open()
+	id := h.detach([]string{"sleep", "987515"}, nil)
+	stop := make(chan struct{})
+	var crowd sync.WaitGroup
+	called := make(chan struct{}, 1)
+	for i := 0; i < 300; i++ {
+		crowd.Add(1)
+		go func() {
+			defer crowd.Done()
+			for {
+				fd, _ := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+				syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Usec: 300000})
+				if syscall.Connect(fd, keeperAddress(k.key)) == nil {
+					syscall.Read(fd, make([]byte, 1))
+				}
+				syscall.Close(fd)
+				select {
+				case <-stop:
+					return
+				case called <- struct{}{}:
+				default:
+				}
+			}
+		}()
+	}
+	defer crowd.Wait()
+	defer close(stop)
+	for i := 0; i < 3; i++ {
+		<-called // somebody was sent away: there are as many as can be
+		if ids := h.listed(); len(ids) != 1 {
+			t.Errorf("%v", ids)
+		}
 	}
 	h.about("detached-kill", id, nil).expect(fields{"id": id})
 }

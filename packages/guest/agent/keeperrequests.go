@@ -3,68 +3,11 @@ package main
 import (
 	"strconv"
 	"sync"
-	"syscall"
-	"time"
 )
 
-const (
-	// maxStrangers is how many are let in at a time who have not proved themselves, maxGuests how many who have. Of these only
-	// maxWaits may wait for what a command does by itself: the others must be able to see it and to end it.
-	maxStrangers = 16
-	maxGuests    = 128
-	maxWaits     = 64
-
-	strangerDeadline = 2 * time.Second
-)
-
-// accept hands each connection to a goroutine of its own.
-func (k *keeper) accept(fd int) {
-	door, err := newSocket(fd)
-	if err != nil {
-		return
-	}
-	strangers, guests := make(chan struct{}, maxStrangers), make(chan struct{}, maxGuests)
-	for {
-		strangers <- struct{}{} // the next ones wait in the socket's queue
-		conn := -1
-		var failed error
-		waited := door.raw.Read(func(fd uintptr) bool {
-			conn, _, failed = syscall.Accept4(int(fd), syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK)
-			return failed != syscall.EAGAIN
-		})
-		if waited != nil || failed != nil {
-			<-strangers
-			time.Sleep(10 * time.Millisecond) // no descriptors, or who has connected is gone
-			continue
-		}
-		go k.meet(conn, strangers, guests)
-	}
-}
-
-// meet lets in who knows the key.
-func (k *keeper) meet(fd int, strangers, guests chan struct{}) {
-	conn, err := newSocket(fd)
-	if err == nil {
-		_ = conn.SetDeadline(time.Now().Add(strangerDeadline))
-		err = receive(conn, k.key)
-	}
-	<-strangers
-	if err != nil {
-		_ = conn.Close()
-		return
-	}
-	_ = conn.SetDeadline(time.Time{})
-	serve := k.serve
-	select {
-	case guests <- struct{}{}:
-		defer func() { <-guests }()
-	default:
-		serve = func(*running, *request) *failure {
-			return fail(codeResourceExhausted, "%d requests about detached commands are under way already", maxGuests)
-		}
-	}
-	k.talk(conn, serve)
-}
+// maxWaits is how many of those that are let in may wait for what a command does by itself: the others must be able to see it
+// and to end it.
+const maxWaits = 64
 
 // talk speaks the session's protocol with an agent, until one of them ends the connection.
 func (k *keeper) talk(conn socket, serve func(*running, *request) *failure) {
