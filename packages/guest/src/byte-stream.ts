@@ -21,7 +21,7 @@ export class ByteStream implements InboundSink {
   #error: unknown;
   #wake: (() => void) | undefined;
 
-  /** `begin` is called by the first read, `stop` when the reader gives up before the end. */
+  /** `begin` is called by the first read, `stop` when the reader gives up before the end, maybe before the first read. */
   constructor(begin: () => void, stop: () => void) {
     this.#begin = begin;
     this.#stop = stop;
@@ -79,7 +79,7 @@ export class ByteStream implements InboundSink {
     this.#queue = [];
     if (this.#state !== 'flowing') return;
     this.#state = 'ended';
-    if (this.#begun) this.#stop();
+    this.#stop();
     this.#wake?.();
   }
 }

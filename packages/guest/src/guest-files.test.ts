@@ -68,6 +68,21 @@ describe('files', () => {
     await expect(stream.size).rejects.toMatchObject({ errno: 'EIO' });
   });
 
+  it('says no size of a stream that was cancelled, read or not', async () => {
+    const { agent, files, session } = await opened();
+    const unread = files.read('/a');
+    await unread.cancel();
+    await expect(unread.size).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', operation: 'read' });
+    expect(session.running).toBe(0);
+    const read = files.read('/a');
+    const reader = read.getReader();
+    const first = reader.read();
+    agent.send(KIND.data, (await agent.request()).id, CHANNEL.stdout, Buffer.from('one'));
+    await first;
+    await reader.cancel();
+    await expect(read.size).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', operation: 'read' });
+  });
+
   it('stops reading with CLOSE', async () => {
     const { agent, files, session } = await opened();
     const reader = files.read('/a').getReader();
