@@ -414,6 +414,29 @@ func TestTarStaysInside(t *testing.T) {
 	}
 }
 
+// TestTarOfHoles: a few bytes can stand for a file of any size, which is written until somebody gives it up.
+func TestTarOfHoles(t *testing.T) {
+	h := start(t)
+	dir := workDir(t, h)
+	const size = 2 << 30
+	sparse := fmt.Sprintf("1\n%d\n0\n", size)
+	archive := archiveOf(tarEntry{tar.Header{Name: "f", Format: tar.FormatPAX, PAXRecords: map[string]string{"XXX.sparse.major": "1", "XXX.sparse.minor": "0",
+		"XXX.sparse.name": "f", "XXX.sparse.realsize": fmt.Sprint(size)}}, sparse + strings.Repeat("\x00", 512-len(sparse))})
+	c := h.request(fields{"op": "tar-in", "path": dir})
+	c.write(holes(archive))
+	waitFor(t, "it has begun", func() bool { st, err := os.Stat(dir + "/f"); return err == nil && st.Size() > 0 })
+	c.control(fields{"control": "cancel"})
+	c.fails("FAILED_PRECONDITION")
+	if st, err := os.Stat(dir + "/f"); err != nil || st.Size() >= size {
+		t.Errorf("%v, %v", st.Size(), err)
+	}
+}
+
+// holes gives the records of an archive their real names, which the package writes for nobody.
+func holes(archive []byte) []byte {
+	return bytes.ReplaceAll(archive, []byte("XXX.sparse."), []byte("GNU.sparse."))
+}
+
 func TestManyFiles(t *testing.T) {
 	h := start(t, asUser)
 	dir := workDir(t, h)

@@ -24,7 +24,7 @@ func (f *fileRequest) tarIn() ([]byte, error) {
 		return nil, err
 	}
 	in := &inboxReader{f: f}
-	u := &unpacker{root: root, dir: -1, buf: make([]byte, smallData)}
+	u := &unpacker{root: root, dir: -1, buf: make([]byte, smallData), stopped: f.stopped}
 	defer u.close()
 	archive := tar.NewReader(in)
 	for {
@@ -103,6 +103,7 @@ type unpacker struct {
 	entries int64
 	bytes   int64
 	later   []restriction
+	stopped func() error // the error of a request that was cancelled
 }
 
 // restriction is a directory's mode that would have kept us from filling it.
@@ -261,6 +262,9 @@ func (u *unpacker) file(at int, base string, mode uint32, modified time.Time, co
 	}
 	defer syscall.Close(fd)
 	for {
+		if err := u.stopped(); err != nil {
+			return err // a hole needs nothing of the input, and would go on without it
+		}
 		n, err := content.Read(u.buf)
 		if n > 0 {
 			if err := writeAll(fd, u.buf[:n]); err != nil {
