@@ -472,3 +472,16 @@ func TestTerminal(t *testing.T) {
 		}
 	})
 }
+
+// TestResizedAtOnce: a size that comes before the terminal is there is the one that it gets.
+func TestResizedAtOnce(t *testing.T) {
+	h := start(t)
+	for i := 0; i < 50; i++ {
+		c := h.exec([]string{"sh", "-c", "read go; stty size"}, fields{"terminal": fields{"rows": 10, "cols": 20}, "stdin": "pipe"})
+		c.control(fields{"control": "resize", "rows": 33, "cols": 44})
+		c.write([]byte("go\n"))
+		if c.expect(fields{"exitCode": 0}); !strings.Contains(c.stdout(), "33 44") {
+			t.Fatalf("%q", c.stdout())
+		}
+	}
+}

@@ -54,15 +54,16 @@ func (c *command) launch(runner *runnerProcess, order []byte) {
 // openStdio makes what becomes the command's 0, 1 and 2; given are those to be closed here afterwards.
 func (c *command) openStdio() (fds [3]int, given []int, f *failure) {
 	if c.q.Terminal != nil {
-		master, slave, f := openTerminal(*c.q.Terminal)
+		master, slave, f := openTerminal()
 		if f != nil {
 			return fds, nil, f
 		}
-		c.terminal = master
 		if c.in != nil {
 			c.input = master
 		}
 		c.mu.Lock()
+		c.terminal = master
+		c.resize(*c.q.Terminal) // the host may have said another meanwhile
 		c.streams[0], c.open = &stream{c: c, channel: channelOut, file: master}, 1
 		c.mu.Unlock()
 		return [3]int{slave, slave, slave}, []int{slave}, nil

@@ -110,12 +110,21 @@ func (c *command) control(say *control) {
 		c.stop("cancel", time.Duration(say.GraceMs)*time.Millisecond)
 	case "resize":
 		c.mu.Lock()
-		if c.terminal != nil && !c.replied {
-			if raw, err := c.terminal.SyscallConn(); err == nil {
-				_ = raw.Control(func(fd uintptr) { resizeTerminal(int(fd), terminalSize{say.Rows, say.Cols}) })
-			}
+		if c.q.Terminal != nil && !c.replied {
+			c.resize(terminalSize{say.Rows, say.Cols})
 		}
 		c.mu.Unlock()
+	}
+}
+
+// resize gives the terminal a size, at once or when it is there. The lock is held.
+func (c *command) resize(size terminalSize) {
+	c.q.Terminal = &size
+	if c.terminal == nil {
+		return
+	}
+	if raw, err := c.terminal.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { resizeTerminal(int(fd), size) })
 	}
 }
 

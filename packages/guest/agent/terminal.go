@@ -15,7 +15,7 @@ const (
 )
 
 // openTerminal makes a pseudo terminal: the agent's end, and the descriptor that becomes the command's 0, 1 and 2.
-func openTerminal(size terminalSize) (*os.File, int, *failure) {
+func openTerminal() (*os.File, int, *failure) {
 	master, err := openFile("/dev/ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, -1, &failure{code: codeUnsupported, message: "this sandbox has no terminals: /dev/ptmx: " + err.Error(), path: "/dev/ptmx"}
@@ -30,7 +30,6 @@ func openTerminal(size terminalSize) (*os.File, int, *failure) {
 		syscall.Close(master)
 		return nil, -1, fail(codeUnsupported, "this sandbox has no terminals: its other end: %v", err)
 	}
-	resizeTerminal(master, size)
 	return os.NewFile(uintptr(master), "terminal"), slave, nil
 }
 
