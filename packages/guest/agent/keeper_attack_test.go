@@ -193,6 +193,36 @@ func TestDetachedStrangers(t *testing.T) {
 	h.about("detached-kill", id, nil).expect(fields{"id": id})
 }
 
+// TestDetachedNumberTaken: what a daemon's first process was called may be another's name by now, and a signal is not for that one.
+func TestDetachedNumberTaken(t *testing.T) {
+	k := startFirst(t)
+	h := k.open()
+	daemon := h.detach(sh("setsid sleep 987516 >&- 2>&- & exit 0"), nil)
+	described := func(id string) fields {
+		list := h.about("detached", id, nil).wait().reply["commands"].([]interface{})
+		return list[0].(fields)
+	}
+	pid := int(described(daemon)["pid"].(float64))
+	inside := func(script string) error {
+		return exec.Command("nsenter", "-t", strconv.Itoa(k.pid), "-p", "-m", "sh", "-c", fmt.Sprintf(script, pid)).Run()
+	}
+	waitFor(t, "nothing is in its group", func() bool { return inside("kill -0 -- -%d") != nil })
+	// The next process there gets this number.
+	if err := inside("echo $((%d - 1)) >/proc/sys/kernel/ns_last_pid"); err != nil {
+		t.Skip("no number can be set:", err)
+	}
+	other := h.detach([]string{"sleep", "987517"}, nil)
+	if taken := described(other)["pid"]; taken != float64(pid) {
+		t.Fatalf("the number %d is not taken again, but %v", pid, taken)
+	}
+	h.about("detached-kill", daemon, fields{"signal": 9}).expect(fields{"id": daemon})
+	h.about("detached-kill", other, fields{"signal": 10}).expect(fields{"id": other})
+	if status := h.status(other); status["signal"] != float64(10) {
+		t.Errorf("%v", status)
+	}
+	h.about("detached-kill", daemon, nil).expect(fields{"id": daemon})
+}
+
 // TestDetachedCrowd: commands that call all the time, and say nothing, do not keep out who comes from outside.
 func TestDetachedCrowd(t *testing.T) {
 	k := startFirst(t)

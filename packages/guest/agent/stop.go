@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -94,7 +95,24 @@ func (c *command) deliver(signal int) {
 			})
 		}
 	}
+	if c.exited && !c.hasGroup(group) {
+		return
+	}
 	quickKill(-group, syscall.Signal(signal))
+}
+
+// hasGroup says if anything of the tree is in the process group: once the first process has ended, and nothing else is in its group,
+// its number may be another's.
+func (c *command) hasGroup(group int) bool {
+	if c.runner == nil {
+		return false
+	}
+	for _, pid := range c.runner.tree() {
+		if groupOf(strconv.Itoa(pid)) == group {
+			return true
+		}
+	}
+	return false
 }
 
 // control is what the host wants of the command.

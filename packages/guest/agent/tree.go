@@ -126,22 +126,33 @@ func isZombie(pid int) bool {
 	return state == 'Z' || state == 'X'
 }
 
-// parentAndState reads the fourth and third field of /proc/<pid>/stat. The second, a name in brackets, may hold anything.
+// parentAndState gives 0 and 'X' for what is not there.
 func parentAndState(pid string) (parent int, state byte) {
-	stat, err := readSmall("/proc/" + pid + "/stat")
-	if err != nil {
-		return 0, 'X'
-	}
-	i := bytes.LastIndexByte(stat, ')')
-	if i < 0 {
-		return 0, 'X'
-	}
-	fields := bytes.Fields(stat[i+1:])
+	fields := statOf(pid)
 	if len(fields) < 2 {
 		return 0, 'X'
 	}
 	parent, _ = strconv.Atoi(string(fields[1]))
 	return parent, fields[0][0]
+}
+
+func groupOf(pid string) int {
+	fields := statOf(pid)
+	if len(fields) < 3 {
+		return 0
+	}
+	group, _ := strconv.Atoi(string(fields[2]))
+	return group
+}
+
+// statOf gives the fields of /proc/<pid>/stat from the third on: state, parent, group. The second, a name in brackets, may
+// hold anything.
+func statOf(pid string) [][]byte {
+	stat, err := readSmall("/proc/" + pid + "/stat")
+	if err != nil {
+		return nil
+	}
+	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 }
 
 // childrenByParent and descendantsByParent look at every process there is, where the kernel lists no children.
