@@ -160,3 +160,12 @@ test('what another program keeps to itself is not told without its last executio
   other.close();
   expect(readHistory({ file, since: new Date(0) })).toMatchObject([{ executions: 2 }]);
 });
+
+test('exit codes are read whatever they are', async () => {
+  const file = await fileOf([{ exitCode: 1 }, { exitCode: 0 }]);
+  const other = new DatabaseSync(file);
+  // More than a number of JavaScript holds, as a guest may have said.
+  other.exec('UPDATE executions SET exit_code = 9223372036854775807 WHERE exit_code = 1');
+  other.close();
+  expect(readHistory({ file, since: new Date(0) })).toMatchObject([{ executions: 2, failures: 1 }]);
+});

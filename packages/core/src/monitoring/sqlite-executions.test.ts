@@ -115,7 +115,13 @@ test('whatever a guest or a caller says fits, and no more of it than that', asyn
     store,
     execution({
       ...{ durationMs: Number.NaN, cpuMs: Number.POSITIVE_INFINITY, peakMemoryBytes: 1e300, stdoutBytes: -7 },
-      ...{ stderrBytes: 0.4, user: 'x'.repeat(5_000), project: '\ud800\0', language: {} as string },
+      ...{
+        exitCode: 1e300,
+        stderrBytes: 0.4,
+        user: 'x'.repeat(5_000),
+        project: '\ud800\0',
+        language: {} as string,
+      },
       argv: ['x'.repeat(8_000), 'y'.repeat(8_000), 'z'],
       env: { __proto__: 'p', LONG: 'v'.repeat(20_000) },
     }),
@@ -124,7 +130,12 @@ test('whatever a guest or a caller says fits, and no more of it than that', asyn
   const [row] = rows();
   expect(row).toMatchObject({
     ...{ duration_ms: null, cpu_ms: null, peak_memory_bytes: Number.MAX_SAFE_INTEGER, stdout_bytes: 0 },
-    ...{ stderr_bytes: 0, user: 'x'.repeat(200), language: '[object Object]' },
+    ...{
+      exit_code: Number.MAX_SAFE_INTEGER,
+      stderr_bytes: 0,
+      user: 'x'.repeat(200),
+      language: '[object Object]',
+    },
   });
   expect(JSON.parse(String(row?.argv))).toEqual(['x'.repeat(8_000), `${'y'.repeat(192)}…`]);
   expect(String(row?.env).length).toBeLessThan(8_300);

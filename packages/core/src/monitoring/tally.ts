@@ -21,7 +21,17 @@ function emptyTally(): Tally {
 
 /** Counts each execution where it belongs. */
 export function tallyInto(tallies: Map<string | null, Tally>): TakeExecution {
-  return (key, ending, errorCode, exitCode, durationMs, cpuMs, peakMemoryBytes, stdoutBytes, stderrBytes) => {
+  return (
+    key,
+    ending,
+    errorCode,
+    hasFailed,
+    durationMs,
+    cpuMs,
+    peakMemoryBytes,
+    stdoutBytes,
+    stderrBytes,
+  ) => {
     const tally = tallies.get(key) ?? emptyTally();
     tallies.set(key, tally);
     const isLost = ending === 'lost';
@@ -29,7 +39,7 @@ export function tallyInto(tallies: Map<string | null, Tally>): TakeExecution {
     const outcome = ending ?? errorCode ?? 'started';
     tally.executions += 1;
     if (errorCode !== null || isLost) tally.errors += 1;
-    if (isKnown && exitCode !== 0) tally.failures += 1;
+    if (isKnown && hasFailed !== 0) tally.failures += 1;
     if (isKnown && durationMs !== null) tally.durations.push(durationMs);
     tally.outcomes.set(outcome, (tally.outcomes.get(outcome) ?? 0) + 1);
     tally.cpuMs += cpuMs ?? 0;

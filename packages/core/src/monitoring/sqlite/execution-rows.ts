@@ -22,7 +22,7 @@ export function rowOf(execution: Execution) {
     terminal: execution.terminal ? 1 : 0,
     ending: execution.ending,
     error_code: execution.errorCode,
-    exit_code: execution.exitCode,
+    exit_code: whole(execution.exitCode),
     cpu_ms: number(execution.cpuMs),
     peak_memory_bytes: whole(execution.peakMemoryBytes),
     stdout_bytes: whole(execution.stdoutBytes),

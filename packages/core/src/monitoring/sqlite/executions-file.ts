@@ -58,7 +58,7 @@ const READING = {
   look: `SELECT NULL FROM executions WHERE started_at >= :since
     AND CASE WHEN started_at >= :since AND (:user IS NULL OR user = :user) THEN take(
       CASE :by WHEN 'user' THEN user WHEN 'project' THEN project WHEN 'language' THEN language WHEN 'runtime' THEN runtime END,
-      ending, error_code, exit_code, CASE WHEN terminal = 0 THEN duration_ms END, cpu_ms, peak_memory_bytes, stdout_bytes, stderr_bytes
+      ending, error_code, exit_code IS NOT 0, CASE WHEN terminal = 0 THEN duration_ms END, cpu_ms, peak_memory_bytes, stdout_bytes, stderr_bytes
     ) END`,
 } as const;
 
@@ -67,7 +67,8 @@ export type TakeExecution = (
   key: string | null,
   ending: string | null,
   errorCode: string | null,
-  exitCode: number | null,
+  /** 1 for any exit code but 0, and for none. */
+  hasFailed: number,
   /** Null for those with a terminal. */
   durationMs: number | null,
   cpuMs: number | null,
