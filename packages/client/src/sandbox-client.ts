@@ -84,10 +84,8 @@ export class SandboxClient {
   /** Runs code or a command to its end. An exit code other than 0 is a result. */
   async execute(id: string, request: Execute = {}, options?: CallOptions): Promise<Result> {
     // As a stream that is kept alive: Node and proxies give up an answer that does not begin within some minutes, and the command would end with it.
-    for await (const event of this.#events(id, request, {
-      ...options,
-      accept: 'text/event-stream; output=none',
-    }))
+    const accept = 'text/event-stream; output=none';
+    for await (const event of this.#events(id, request, { ...options, accept }))
       if (event.type === 'result') return event.result;
     throw new TypeError('the stream ended without a result');
   }
@@ -104,16 +102,21 @@ export class SandboxClient {
   ): AsyncGenerator<ExecutionEvent> {
     const sent = { ...options, json: request, headers: { accept } };
     const response = await this.#send('POST', `${at(id)}/execute`, sent);
-    for await (const { event, data } of eventsOf(bodyOf(response))) {
-      const value = JSON.parse(data);
-      if (event === 'stdout' || event === 'stderr') yield { type: event, text: value.text };
-      else if (event === 'error') throw new ServiceError(value as Problem);
-      else if (event === 'result') {
-        yield { type: 'result', result: value };
-        return;
+    let end: Result | ServiceError | undefined;
+    try {
+      // To its last byte: a connection whose answer was not read to the end is not used again.
+      for await (const { event, data } of eventsOf(bodyOf(response))) {
+        const value = JSON.parse(data);
+        if (event === 'stdout' || event === 'stderr') yield { type: event, text: value.text };
+        else if (event === 'result') end = value as Result;
+        else if (event === 'error') end = new ServiceError(value as Problem);
       }
+    } catch (error) {
+      if (end === undefined) throw error;
     }
-    throw new TypeError('the stream ended without a result');
+    if (end === undefined) throw new TypeError('the stream ended without a result');
+    if (end instanceof ServiceError) throw end;
+    yield { type: 'result', result: end };
   }
 
   async putFiles(id: string, files: readonly File[], options?: CallOptions): Promise<StoredFile[]> {

@@ -58,6 +58,27 @@ it('the answer begins before a command ends: Node gives up one that has not afte
   await client.remove(id);
 });
 
+it('reads an execution to its last byte: its connection is not used again otherwise', async () => {
+  const seen: string[] = [];
+  const pieces = ['event: result\ndata: {"exitCode":0}\n\n', ': the end\n\n'];
+  const one = new SandboxClient({
+    fetch: async () => {
+      const left = pieces.map((piece) => new TextEncoder().encode(piece));
+      const pull = (controller: ReadableStreamDefaultController) => {
+        const piece = left.shift();
+        if (piece !== undefined) return controller.enqueue(piece);
+        seen.push('read');
+        controller.close();
+      };
+      const cancel = () => void seen.push('left');
+      return new Response(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }));
+    },
+  });
+  expect(await one.execute('a')).toEqual({ exitCode: 0 });
+  for await (const { type } of one.stream('a')) if (type === 'result') break;
+  expect(seen).toEqual(['read', 'read']);
+});
+
 it('carries files in every form', async () => {
   const { id } = await client.create({ runtime: 'sh', keep: true });
   const path = 'a dir/ü&?#.txt';
