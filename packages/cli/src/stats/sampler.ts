@@ -46,7 +46,7 @@ export class Sampler {
     return { name, runtime, state, cpuPercent, cpuMs, memoryBytes, memoryLimitBytes, pids };
   }
 
-  /** One that stops, or is removed, while we ask has nothing to tell. */
+  /** One that stops, or is removed, while we ask has nothing to tell. Of all, one whose guest does not let it tell must not hide the others. */
   async #statsOf(name: string): Promise<SandboxStats> {
     try {
       const handle = this.#handles.get(name) ?? (await this.#sandboxes.get(name));
@@ -54,8 +54,9 @@ export class Sampler {
       return await handle.stats();
     } catch (error) {
       const { SandboxError } = await import('@sandbox/core');
-      const ended = SandboxError.is(error) && ['NOT_FOUND', 'FAILED_PRECONDITION'].includes(error.code);
-      if (!ended) throw error;
+      if (!SandboxError.is(error)) throw error;
+      const ended = error.code === 'NOT_FOUND' || error.code === 'FAILED_PRECONDITION';
+      if (!ended && this.#names !== null) throw error;
       return NOTHING;
     }
   }
