@@ -11,11 +11,26 @@ export async function findSecrets(code: string, limit: number): Promise<Finding[
     // Masking takes time with the square of their number, and their texts are dropped anyway.
     options: { config, maskSecrets: false, noPhysicFilePath: true },
   });
-  return messages.slice(0, limit).map(({ ruleId, messageId, loc }) => ({
+  const placeOf = placesIn(code);
+  const inOrder = messages.toSorted((one, other) => one.range[0] - other.range[0]);
+  return inOrder.slice(0, limit).map(({ ruleId, messageId, range: [start] }) => ({
     kind: 'secret',
     rule: `secret/${ruleId.replace(/^.*secretlint-rule-/, '')}`,
     message: `looks like a secret: ${messageId}`,
-    line: loc.start.line,
-    column: loc.start.column + 1,
+    ...placeOf(start),
   }));
+}
+
+/** Lines as parser and editors count them: the library ends them at other characters, too. To be asked in the order of the text. */
+function placesIn(code: string): (index: number) => { readonly line: number; readonly column: number } {
+  let line = 1;
+  let begin = 0;
+  return (index) => {
+    for (;;) {
+      const end = code.indexOf('\n', begin);
+      if (end === -1 || end >= index) return { line, column: index - begin + 1 };
+      line += 1;
+      begin = end + 1;
+    }
+  };
 }
