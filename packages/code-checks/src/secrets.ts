@@ -1,8 +1,12 @@
 import { lintSource } from '@secretlint/core';
-import { creator } from '@secretlint/secretlint-rule-preset-recommend';
+import { rules } from '@secretlint/secretlint-rule-preset-recommend';
 import type { Finding } from './code-warning.ts';
 
-const config = { rules: [{ id: '@secretlint/secretlint-rule-preset-recommend', rule: creator }] };
+/** Comments in the code that switch it off. Whoever wrote the code is not who is to be warned of it. */
+const COMMENTS = '@secretlint/secretlint-rule-filter-comments';
+const config = {
+  rules: rules.filter(({ meta: { id } }) => id !== COMMENTS).map((rule) => ({ id: rule.meta.id, rule })),
+};
 
 /** What looks like a secret. What it is stays out of the finding: only its kind and place are told. */
 export async function findSecrets(code: string, limit: number): Promise<Finding[]> {
