@@ -171,6 +171,8 @@ export class SandboxClient {
     if (id !== undefined) throw new TypeError(`${JSON.stringify(id)} is not the id of a sandbox`);
     const response = await this.#fetch(this.#url + path, {
       method,
+      // A service sends nobody elsewhere. Of a POST, fetch would make a GET.
+      redirect: 'manual',
       headers: {
         ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }),
         ...(json !== undefined && { 'content-type': 'application/json' }),

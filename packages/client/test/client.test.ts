@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type ExecutionEvent, SandboxClient, ServiceError } from '@sandbox/client';
 import { createReferenceAdapter } from '@sandbox/conformance/reference';
 import { createSandboxes } from '@sandbox/core';
@@ -152,6 +155,20 @@ it('tells an answer of somebody else from one of the service', async () => {
     fetch: async () => new Response('<html>', { status: 502, statusText: 'Bad Gateway' }),
   });
   await expect(strange.health()).rejects.toMatchObject({ status: 502, code: 'UNKNOWN' });
+});
+
+it('goes nowhere else: what is sent on as another request would be answered with something else', async () => {
+  const moved = createHttpServer((request, response) => {
+    const { port } = moved.address() as AddressInfo;
+    if (request.method === 'GET') response.end('{"sandboxes":[]}');
+    else response.writeHead(301, { location: `http://127.0.0.1:${port}${request.url}` }).end();
+  });
+  await once(moved.listen(0, '127.0.0.1'), 'listening');
+  const { port } = moved.address() as AddressInfo;
+  const asked = new SandboxClient({ url: `http://127.0.0.1:${port}` });
+  await expect(asked.create({ runtime: 'sh' })).rejects.toMatchObject({ name: 'ServiceError', status: 301 });
+  moved.closeAllConnections();
+  moved.close();
 });
 
 it('sends its key', async () => {
