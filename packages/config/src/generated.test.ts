@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { generatedFiles } from '../scripts/generated.ts';
-import { SANDBOX_KEYS, TOP_KEYS } from './keys.ts';
+import { CEILING_KEYS, MONITORING_KEYS, SANDBOX_KEYS, SERVER_KEYS, TOP_KEYS } from './keys.ts';
 import { parseConfig } from './parse-config.ts';
 import { callerSettings } from './resolve.ts';
 import { configTemplate } from './template.ts';
@@ -30,5 +30,20 @@ describe('the file to begin with', () => {
     for (const [key, { builtIn }] of Object.entries(SANDBOX_KEYS))
       expect([key, values.sandbox?.[key as keyof typeof SANDBOX_KEYS]]).toEqual([key, builtIn]);
     expect(values.default_trust).toBe(TOP_KEYS.default_trust.builtIn);
+    const rest = lines.slice(
+      lines.indexOf('[trust.public]'),
+      lines.indexOf('# Options of adapters, as their READMEs list them.'),
+    );
+    const { trust, server, monitoring } = parseConfig(rest.join('\n'), 'f').values;
+    expect(Object.keys(trust?.public ?? {})).toHaveLength(Object.keys(CEILING_KEYS).length);
+    for (const [keys, said] of [
+      [SERVER_KEYS, server],
+      [MONITORING_KEYS, monitoring],
+    ] as const)
+      expect(said).toEqual(
+        Object.fromEntries(Object.entries(keys).map(([key, { builtIn }]) => [key, builtIn])),
+      );
+    // Of what has no word for what holds without it, it says what may be written.
+    expect(configTemplate()).toMatch(/^## prepull is "all", or a list of languages/m);
   });
 });

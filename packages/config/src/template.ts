@@ -52,7 +52,10 @@ export function configTemplate(): string {
 }
 
 function lines(key: string, { about, kind, builtIn }: KeyInfo): string[] {
-  return [...wrapped(about.replaceAll('`', '')), `# ${key} = ${toml(written(kind, builtIn))}`];
+  const text = wrapped(about.replaceAll('`', ''));
+  // What holds without it cannot be written.
+  if (builtIn === undefined) return [...text, ...wrapped(`${key} is ${kind.allowed.replaceAll('`', '')}.`)];
+  return [...text, `# ${key} = ${toml(written(kind, builtIn))}`];
 }
 
 /** JSON is TOML for texts, numbers, lists, and tables that are empty. */
