@@ -23,15 +23,21 @@ test('an ordinary file', async () => {
   expect(await read()).toEqual({ text: '[sandbox]\n', warnings: [] });
 });
 
-test('one that everybody may write to is refused, named or not, and the hint mends it', async () => {
-  chmodSync(file, 0o646);
-  for (const named of [true, false]) {
-    await expect(read(named)).rejects.toEqual(refused('everybody may write to it'));
-  }
-  const { hint } = await read().catch((error) => error);
-  expect(spawnSync('sh', ['-c', hint.replace('Run: ', '')]).status).toBe(0);
-  expect((await read()).text).toBe('[sandbox]\n');
-});
+test.each(['sandbox.toml', "it's a $(file).toml", '-r'])(
+  'one that everybody may write to is refused, named or not, and the hint mends it: %s',
+  async (name) => {
+    rmSync(file);
+    file = join(base, name);
+    writeFileSync(file, '[sandbox]\n');
+    chmodSync(file, 0o646);
+    for (const named of [true, false]) {
+      await expect(read(named)).rejects.toEqual(refused('everybody may write to it'));
+    }
+    const { hint } = await read().catch((error) => error);
+    expect(spawnSync('sh', ['-c', hint.replace('Run: ', '')]).status).toBe(0);
+    expect((await read()).text).toBe('[sandbox]\n');
+  },
+);
 
 test('one in a directory where everybody may exchange it is refused', async () => {
   chmodSync(base, 0o777);

@@ -56,17 +56,23 @@ async function isReadOnly(file: string): Promise<boolean> {
 async function whoElseWrites(file: string, stats: Stats, named: boolean): Promise<string[]> {
   const me = process.getuid?.();
   if (me === undefined) return [];
-  if (stats.mode & 0o002) throw refused(file, 'everybody may write to it', undefined, `chmod o-w ${file}`);
+  if (stats.mode & 0o002)
+    throw refused(file, 'everybody may write to it', undefined, `chmod o-w ${word(file)}`);
   for (const directory of new Set([file, await realpath(file)].flatMap(directoriesAbove))) {
     const { mode } = await stat(directory);
     // In a directory with the sticky bit nobody can exchange what is another's.
     if (mode & 0o002 && !(mode & 0o1000))
-      throw refused(file, `everybody may exchange it, in ${directory}`, undefined, `chmod o-w ${directory}`);
+      throw refused(
+        file,
+        `everybody may exchange it, in ${directory}`,
+        undefined,
+        `chmod o-w ${word(directory)}`,
+      );
   }
   const warnings: string[] = [];
   if (stats.uid !== 0 && stats.uid !== me) {
     const whose = `it belongs to another user (uid ${stats.uid})`;
-    if (!named) throw refused(file, whose, undefined, `chown ${me} ${file}`);
+    if (!named) throw refused(file, whose, undefined, `chown ${me} ${word(file)}`);
     warnings.push(`${file}: ${whose}, who decides what sandboxes may do`);
   }
   if (stats.mode & 0o020 && stats.gid !== 0 && stats.gid !== process.getgid?.())
@@ -78,6 +84,11 @@ async function whoElseWrites(file: string, stats: Stats, named: boolean): Promis
 function directoriesAbove(path: string): string[] {
   const directory = dirname(path);
   return directory === path ? [] : [directory, ...directoriesAbove(directory)];
+}
+
+/** As a shell reads it: hints are copied. */
+function word(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function refused(file: string, why: string, cause?: unknown, command?: string): SandboxError {
