@@ -43,6 +43,12 @@ describe('keys of the service', () => {
     expect(() => withoutApiKey('keys = [{ id = "a" }]', 0)).toThrow('[[keys]] table');
   });
 
+  it('are not added to a list that is written in one line', () => {
+    for (const text of ['keys = []\n', 'keys = [{ id = "a" }]\n'])
+      expect(() => add(text, 'alice')).toThrow('[[keys]] table');
+    expect(keysOf(add('[runtimes.x]\nkeys = [1]\n', 'alice'))).toEqual(['alice']);
+  });
+
   it('go from a file that begins with a byte order mark', () => {
     const text = add('\uFEFF[sandbox]\nmemory = "1g"\n', 'alice');
     expect(withoutApiKey(text, 0)).toBe('\uFEFF[sandbox]\nmemory = "1g"\n');

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { SandboxError } from '@sandbox/core';
 import type { ConfigKey } from './schema.ts';
-import { tableAt } from './toml-document.ts';
+import { parseToml, tableAt } from './toml-document.ts';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
@@ -18,6 +18,8 @@ export function createApiKey(
 
 /** The text of a file with one key more, at its end. Everything else stays as it is. Pure. */
 export function withApiKey(text: string, { id, user, hash, created }: ConfigKey): string {
+  if (parseToml(text).value.keys !== undefined && tableAt(text, ['keys', 0]) === undefined)
+    throw notTables('keys are not written as [[keys]] tables', 'Write each of them as a [[keys]] table.');
   const before = text === '' || text.endsWith('\n') ? text : `${text}\n`;
   // JSON writes text as TOML does.
   const lines = Object.entries({ id, user, hash, created }).flatMap(([key, value]) =>
@@ -30,13 +32,17 @@ export function withApiKey(text: string, { id, user, hash, created }: ConfigKey)
 export function withoutApiKey(text: string, index: number): string {
   const range = tableAt(text, ['keys', index]);
   if (range === undefined) {
-    throw new SandboxError('FAILED_PRECONDITION', 'the key is not written as a [[keys]] table of its own', {
-      operation: 'keys',
-      hint: 'Remove it from the file by hand.',
-    });
+    throw notTables(
+      'the key is not written as a [[keys]] table of its own',
+      'Remove it from the file by hand.',
+    );
   }
   const [start, end] = range;
   const rest = text.slice(end).replace(/^[^\S\n]*(#[^\n]*)?\n?/, '');
   const before = text.slice(0, start).replace(/\n\n$/, '\n');
   return before === '' ? rest.replace(/^\n/, '') : before + rest;
+}
+
+function notTables(message: string, hint: string): SandboxError {
+  return new SandboxError('FAILED_PRECONDITION', message, { operation: 'keys', hint });
 }
