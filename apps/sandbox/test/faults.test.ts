@@ -1,7 +1,8 @@
 import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { canRunPrivateDocker, startPrivateDocker } from '@sandbox/testbed/private-docker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerIsNamed, left, run, startApp } from './app.ts';
@@ -157,6 +158,24 @@ describe.skipIf(!dockerIsNamed)('what is wrong is told, with what to do about it
         { exitCode: 125, codes: ['DEADLINE_EXCEEDED', 'UNAVAILABLE'], message: /./, hint: /\w/ },
         env,
       );
+    });
+
+    it('answers late, as an engine does that has much to write, and is waited for', async () => {
+      let late: Promise<void> | undefined;
+      const env = await listen('late', (socket) => {
+        late ??= sleep(5_000);
+        const engine = connect(process.env.DOCKER_HOST?.replace('unix://', '') ?? '/var/run/docker.sock');
+        engine.on('error', () => {});
+        open.push(engine);
+        socket.pipe(engine);
+        void late.then(() => engine.pipe(socket));
+      });
+      const { exitCode, stdout, stderr } = await run(['--', 'echo', 'hi'], { env });
+      expect({ exitCode, stdout: stdout.toString(), stderr }).toEqual({
+        exitCode: 0,
+        stdout: 'hi\n',
+        stderr: '',
+      });
     });
 
     it('closes at once', async () => {

@@ -81,7 +81,7 @@ describe.each(ADAPTERS.filter(([runtime]) => named.includes(runtime)))('on %s', 
 
   it('a workspace has one sandbox, which keeps what is written, and writes as its owner', async () => {
     const first = await sh('echo kept | tee ~/f /var/tmp/f > made; mkdir -p a/b; touch a/b/c; exit 7');
-    expect(first).toMatchObject({ exitCode: 7, stdout: '' });
+    expect(first, first.stderr).toMatchObject({ exitCode: 7, stdout: '' });
     // What was told when it was made is not told again.
     expect(await sh('cat ~/f /var/tmp/f made')).toEqual({
       exitCode: 0,

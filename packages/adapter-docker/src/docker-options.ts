@@ -63,5 +63,5 @@ export interface DockerTimeouts {
 
 export const DOCKER_DEFAULTS = {
   agentVolume: 'sandbox-agent',
-  timeouts: { probeMs: 3_000, callMs: 30_000 },
+  timeouts: { probeMs: 10_000, callMs: 30_000 },
 } as const;
