@@ -82,7 +82,7 @@ describe.each(namedRuntimes)('a program on %s that is killed at any moment', (ru
     const { exitCode, stdout, stderr } = await startApp(['ls', '--json', '--runtime', runtime], {
       ...{ env, input: '' },
     }).result;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect({ exitCode, stderr }, `seed ${seed}`).toEqual({ exitCode: 0, stderr: '' });
     const list: { name: string; state: string }[] = JSON.parse(stdout.toString());
     const shown = list.map(({ name }) => name);
     const there = (await adapter.list({ [LABEL.scope]: scope })).map(({ name }) => name).sort();
