@@ -1,27 +1,26 @@
+import { type SandboxDetails, SandboxError } from '@sandbox/core';
+import type { Box } from './box.ts';
 import type { Service } from './service.ts';
 
-const looking = new WeakMap<Service, Promise<void>>();
-
-/** Gives back the places of sandboxes that somebody else has removed: the command line, a cleanup. Requests at once look once. */
-export function forgetLost(service: Service): Promise<void> {
-  const look = looking.get(service) ?? lookOnce(service).finally(() => looking.delete(service));
-  looking.set(service, look);
-  return look;
+/** What its runtime says of it. Undefined for one that went without us, by the command line or a cleanup: its place is free then. */
+export async function inspectBox({ life }: Service, box: Box): Promise<SandboxDetails | undefined> {
+  try {
+    return await box.facts.sandbox.inspect();
+  } catch (error) {
+    if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
+    await life.lost(box);
+    return undefined;
+  }
 }
 
-async function lookOnce({ life, sandboxes, onError }: Service): Promise<void> {
-  // Known before the list is made: one that comes meanwhile is not in it.
-  const known = [...life.boxes].filter((box) => box.removing === undefined);
-  if (known.length === 0) return;
-  let isWhole = true;
-  const onUnavailable = () => {
-    isWhole = false;
-  };
-  try {
-    const there = new Set((await sandboxes.list({ onUnavailable })).map(({ name }) => name));
-    if (!isWhole) return;
-    await Promise.all(known.filter(({ id }) => !there.has(id)).map((box) => life.lost(box)));
-  } catch (error) {
-    onError(error, 'sandboxes could not be looked at');
-  }
+const looking = new WeakMap<Service, Promise<unknown>>();
+
+/** Looks for places that are free without our knowing. Requests at once look once; a sandbox of which nothing can be told keeps its place. */
+export function forgetLost(service: Service): Promise<unknown> {
+  const boxes = [...service.life.boxes].filter((box) => box.removing === undefined);
+  const look =
+    looking.get(service) ??
+    Promise.allSettled(boxes.map((box) => inspectBox(service, box))).finally(() => looking.delete(service));
+  looking.set(service, look);
+  return look;
 }

@@ -1,6 +1,8 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createReferenceAdapter } from '@sandbox/conformance/reference';
+import { type RuntimeAdapter, SandboxError } from '@sandbox/core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { call, type ReferenceServer, startReference } from './reference-server.ts';
 
@@ -149,6 +151,28 @@ it('the place of one that somebody else removed is free for the next', async () 
   expect((await Promise.all([create(), create()])).map(({ status }) => status).sort()).toEqual([201, 429]);
   expect((await call(narrow, 'GET', `/sandbox/${gone.body.id}`)).status).toBe(410);
   expect((await call(narrow, 'GET', `/sandbox/${there.body.id}`)).status).toBe(200);
+});
+
+it('one whose runtime is away for a moment keeps its place, and is there afterwards', async () => {
+  const runtime = createReferenceAdapter({ claims: ['namespaces'] });
+  let isAway = false;
+  const away = () => Promise.reject(new SandboxError('UNAVAILABLE', 'not now'));
+  const adapter: RuntimeAdapter = {
+    ...runtime,
+    inspect: (name, call) => (isAway ? away() : runtime.inspect(name, call)),
+    // As all lists are without a runtime that is not found, where there are others.
+    list: async (labels, call) => (isAway ? [] : runtime.list(labels, call)),
+  };
+  await using narrow = await startReference({
+    manager: { adapter },
+    limits: { sandboxesPerUser: 1, queueMs: 300 },
+  });
+  const create = () => call(narrow, 'POST', '/sandbox', { runtime: 'sh', keep: true });
+  const { body } = await create();
+  isAway = true;
+  expect((await create()).status).toBe(429);
+  isAway = false;
+  expect((await call(narrow, 'GET', `/sandbox/${body.id}`)).status).toBe(200);
 });
 
 it('what nobody executes in goes, kept or not', async () => {

@@ -1,10 +1,10 @@
 import { createRoute } from '@hono/zod-openapi';
-import { type SandboxDetails, SandboxError, type SandboxState } from '@sandbox/core';
+import type { SandboxState } from '@sandbox/core';
 import type { MiddlewareHandler } from 'hono';
 import type { Box } from '../box.ts';
 import { createBox } from '../create.ts';
 import { boxesOf, boxOf, notThere } from '../find.ts';
-import { forgetLost } from '../lost.ts';
+import { forgetLost, inspectBox } from '../lost.ts';
 import { type App, type AppEnv, body, working } from '../middleware.ts';
 import { HttpError } from '../problem.ts';
 import { createSchema, idParameter, sandboxListSchema, sandboxSchema, statsSchema } from '../schemas.ts';
@@ -110,15 +110,12 @@ function addLooking(app: App, service: Service): void {
 }
 
 /** One that is not there any more, by whatever way it went, has gone for us too: a 410. Another user's of that name is not there. */
-async function stateOf({ life }: Service, box: Box): Promise<SandboxState> {
-  let details: SandboxDetails;
-  try {
-    details = await box.facts.sandbox.inspect();
-  } catch (error) {
-    if (!SandboxError.is(error) || error.code !== 'NOT_FOUND') throw error;
-    await life.lost(box);
+async function stateOf(service: Service, box: Box): Promise<SandboxState> {
+  const { life } = service;
+  const details = await inspectBox(service, box);
+  if (details === undefined) {
     life.find(box.facts.user, box.id);
-    throw error;
+    throw notThere(box.id);
   }
   if (details.user === null || details.user === box.facts.user) return details.state;
   await life.letGo(box);
